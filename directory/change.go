@@ -19,8 +19,11 @@ type AccountChange struct {
 	// once, and gets the zero Account when the change creates. Its error refuses
 	// the change and is returned as it is. ID, UID, Source, Person, Revision
 	// and the times of what it returns are not looked at.
-	Edit   func(old Account) (Account, error)
-	Delete bool
+	Edit func(old Account) (Account, error)
+	// UniqueLogin refuses the change when another account of the source has the
+	// login, compared by Fold.
+	UniqueLogin bool
+	Delete      bool
 }
 
 // From is the source that says so.
@@ -34,7 +37,10 @@ type GroupChange struct {
 	// Edit is as in AccountChange; nil leaves the attributes as they are.
 	Edit    func(old Group) (Group, error)
 	Members MemberChange
-	Delete  bool
+	// UniqueDisplay refuses the change when another group of the source has the
+	// display name, compared by Fold.
+	UniqueDisplay bool
+	Delete        bool
 }
 
 // From is the source that says so.
