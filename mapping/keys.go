@@ -74,7 +74,7 @@ var roleKeys = keys{
 var (
 	siteSetKeys = keys{
 		{"all", "All sites, later ones too.", object{"const": true}, false},
-		{"sites", "Ids and slugs.", ref("site_list"), false},
+		{"sites", "Ids and slugs.", ref("picks"), false},
 		{"labels", "Sites that have all these labels, later ones too.", mapOf(scalarSchema), false},
 		{"slug", "Sites whose slug matches this glob, later ones too.", textSchema, false},
 		{"except", "Sites taken out again.", ref("except"), false},
@@ -108,8 +108,8 @@ var groupKeys = keys{
 	{"dn_under", "The group is somewhere below this distinguished name.", textSchema, false},
 	{"id", "The group has this immutable id.", scalarSchema, false},
 	{"name", "Beside id: what people call the group.", textSchema, false},
-	{"any", "In at least one of these groups.", ref("group_list"), false},
-	{"all", "In all of these groups.", ref("group_list"), false},
+	{"any", "In at least one of these groups.", ref("groups"), false},
+	{"all", "In all of these groups.", ref("groups"), false},
 	{"not", "Not in this group.", ref("group"), false},
 }
 

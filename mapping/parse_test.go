@@ -14,6 +14,7 @@ func exampleEnv() Env {
 		{ID: 3, Slug: "blog", Name: "Blog"},
 		{ID: 4, Slug: "campaign-26q4", Name: "Campaign"},
 		{ID: 5, Slug: "shop-jp", Name: "Shop JP", Labels: map[string]string{"region": "jp"}},
+		{ID: 7, Slug: "northwind", Name: "Northwind", Labels: map[string]string{"brand": "northwind"}},
 		{ID: 6, Slug: "intranet", Name: "Intranet", Labels: map[string]string{"tier": "internal"}},
 	}}
 }
@@ -35,5 +36,16 @@ func TestExample(t *testing.T) {
 	}
 	for _, r := range s.Rules(nil) {
 		t.Log(r.Line, r.ID, r.Says)
+	}
+}
+
+func TestExampleTests(t *testing.T) {
+	text, _ := os.ReadFile("testdata/example.yaml")
+	env := exampleEnv()
+	s, _ := Parse("mapping.yaml", text, env)
+	for _, r := range s.Test(env) {
+		if len(r.Wrong) > 0 {
+			t.Errorf("%s: %q", r.Name, r.Wrong)
+		}
 	}
 }

@@ -171,6 +171,7 @@ type face struct {
 	source string
 	name   string // NFC
 	fold   string
+	bare   string // fold without separators
 	uid    string
 	extern string
 	dn     directory.DN
@@ -188,6 +189,7 @@ func faceOf(g directory.Group) face {
 		}
 	}
 	f.fold = foldName(f.name)
+	f.bare = squash(f.fold)
 	return f
 }
 
@@ -222,15 +224,17 @@ func (k leafKind) String() string { return leafKinds[k] }
 
 // leaf names groups of the rule's sources.
 type leaf struct {
-	kind leafKind
-	text string // as written
-	name string // beside an id
-	key  string // folded name, key of the DN, id
-	glob glob
-	re   *regexp.Regexp
-	any  *regexp.Regexp // re without regard to case, for near misses
-	dn   directory.DN
-	at   *node
+	kind  leafKind
+	text  string // as written
+	name  string // beside an id
+	key   string // folded name, key of the DN, id
+	bare  string // key without separators, of a name
+	glob  glob
+	loose glob // glob without separators
+	re    *regexp.Regexp
+	any   *regexp.Regexp // re without regard to case, for near misses
+	dn    directory.DN
+	at    *node
 }
 
 // match reports whether f is one of the groups, and what the pattern captured.

@@ -68,7 +68,8 @@ func (r *reader) cond(n *node, depth int) *cond {
 		if !ok {
 			return nil
 		}
-		return &cond{leaf: &leaf{kind: byName, text: name, key: foldName(strings.TrimSpace(name)), at: n}, at: n}
+		key := foldName(strings.TrimSpace(name))
+		return &cond{leaf: &leaf{kind: byName, text: name, key: key, bare: squash(key), at: n}, at: n}
 	}
 	if !r.keys(n, groupKeys, "group") {
 		return nil
@@ -141,7 +142,7 @@ func (r *reader) leaf(p *pair, name *node) *cond {
 		if err != nil {
 			r.fail("GB130", p.value, "glob: %v", err)
 		}
-		l.kind, l.glob = byGlob, g
+		l.kind, l.glob, l.loose = byGlob, g, g.squashed()
 	case "regexp":
 		l.kind, l.re = byRegexp, r.compilePattern(p.value, text, "")
 		if l.re != nil {

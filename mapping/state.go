@@ -26,15 +26,22 @@ func (s *Set) State(g directory.Group) GroupState {
 
 // near is the sentence about the rule that f misses by least.
 func (s *Set) near(f *face) string {
-	best, how := miss(0), ""
+	_, how, _, _ := s.nearest(f)
+	return how
+}
+
+func (s *Set) nearest(f *face) (best miss, how string, of *leaf, in *rule) {
 	for _, r := range s.rules {
 		r.group.leaves(func(l *leaf, _ bool) {
 			if m := l.misses(f, r.takesSource(f.source)); m != 0 && (best == 0 || m < best) {
-				best, how = m, m.sentence(r, l, f)
+				best, of, in = m, l, r
 			}
 		})
 	}
-	return how
+	if best != 0 {
+		how = best.sentence(in, of, f)
+	}
+	return best, how, of, in
 }
 
 // miss is how a group misses a rule, the nearest first.
@@ -62,9 +69,9 @@ func (l *leaf) misses(f *face, source bool) miss {
 	}
 	switch l.kind {
 	case byName:
-		return textMiss(l.key, f.fold)
+		return textMiss(l.key, f.fold, l.bare, f.bare)
 	case byGlob:
-		if l.glob.squashed().match(squash(f.fold)) {
+		if l.loose.match(f.bare) {
 			return bySeparator
 		}
 	case byRegexp:
@@ -77,17 +84,20 @@ func (l *leaf) misses(f *face, source bool) miss {
 	return 0
 }
 
-func textMiss(want, got string) miss {
+func textMiss(want, got, bareWant, bareGot string) miss {
 	switch {
 	case want == "" || got == "":
 		return 0
-	case squash(want) == squash(got) && squash(got) != "":
+	case bareWant == bareGot && bareGot != "":
 		return bySeparator
-	case len([]rune(want)) > 3 && distance(want, got, 2) == 1:
+	case len(want) > 3 && near1(len(want), len(got)) && distance(want, got, 2) == 1:
 		return byEdit
 	}
 	return 0
 }
+
+// near1 reports whether texts of these lengths in bytes may be one edit apart.
+func near1(a, b int) bool { return a-b <= 4 && b-a <= 4 }
 
 func (l *leaf) patternMiss(name string) miss {
 	if l.any == nil || name == "" {
@@ -114,7 +124,7 @@ func (l *leaf) dnMiss(f *face) miss {
 	if foldName(l.dn.Leaf()) == foldName(f.dn.Leaf()) {
 		return byRename
 	}
-	return textMiss(l.key, f.key)
+	return textMiss(l.key, f.key, "", "")
 }
 
 func (l *leaf) idMiss(f *face) miss {
