@@ -173,11 +173,7 @@ func (a *asker) request(q question) (r access.Request, unknown access.Code, says
 	if q.Context != nil && q.Context.Time != nil {
 		r.At = time.Time(*q.Context.Time)
 	}
-	s := a.subject(*q.Subject)
-	if !s.known() {
-		return r, access.UnknownSubject, s.says
-	}
-	r.Person, r.Credential = s.person, s.credential
+	// In the order of the evaluator's own codes: the action, the site, the subject.
 	if q.Action != nil {
 		action, ok := a.snap.Catalogue().Lookup(q.Action.Name)
 		if !ok {
@@ -190,6 +186,11 @@ func (a *asker) request(q question) (r access.Request, unknown access.Code, says
 			return r, access.UnknownSite, ""
 		}
 	}
+	s := a.subject(*q.Subject)
+	if !s.known() {
+		return r, access.UnknownSubject, s.says
+	}
+	r.Person, r.Credential = s.person, s.credential
 	return r, 0, ""
 }
 
@@ -226,12 +227,12 @@ func (a *asker) no(code access.Code, revision int64) evaluation {
 
 // incomplete is the answer to a question of a batch that lacks a part.
 func (a *asker) incomplete(q question, says string) evaluation {
-	code := access.UnknownSite
+	code := access.UnknownSubject
 	switch {
-	case q.Subject == nil || q.Subject.Type == "" || q.Subject.ID == "":
-		code = access.UnknownSubject
 	case q.Action == nil || q.Action.Name == "":
 		code = access.UnknownAction
+	case q.Resource == nil || q.Resource.Type == "" || q.Resource.ID == "":
+		code = access.UnknownSite
 	}
 	var revision int64
 	if a.snap != nil {
