@@ -58,7 +58,9 @@ func (s *snapshot) subject(r *Request) (w who, ok bool) {
 			if !ok || id != 0 && t.Owner != id {
 				return who{}, false
 			}
-			id, somebodys = t.Owner, true
+			if somebodys = true; id == 0 { // a given id is not made to wait for the token
+				id = t.Owner
+			}
 		}
 	}
 	if !somebodys {

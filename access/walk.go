@@ -23,11 +23,13 @@ func (s *snapshot) walkEdges(w *who, e *edges, at *siteFacts, visit visitor) {
 	}
 	s.walkSubject(w, e, keySignedIn, at, visit)
 	s.walkSubject(w, e, keyPerson|subjectKey(w.id), at, visit)
-	lo, hi := w.span()
 	if w.chunk.narrow != nil {
-		walkGroups(s, w, e, w.chunk.narrow[lo:hi], at, visit)
+		walkGroups(s, w, e, w.narrow(), at, visit)
 	} else {
-		walkGroups(s, w, e, w.chunk.wide[lo:hi], at, visit)
+		walkGroups(s, w, e, w.wide(), at, visit)
+	}
+	if w.flags&hasMore != 0 {
+		walkGroups(s, w, e, w.more(), at, visit)
 	}
 	for _, t := range w.traits() {
 		s.walkSubject(w, e, keyTrait|subjectKey(t.fact), at, visit)
