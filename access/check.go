@@ -143,6 +143,6 @@ func (w *who) barred() Code {
 
 func (s *snapshot) tally(q *question, w *who, ch Channel) tally {
 	t := tally{action: q.action, channel: ch, now: q.now}
-	s.walk(w, q.site, func(rule uint32, via subjectKey) { t.add(s, rule, w, via) })
+	s.walk(w, q.site, func(h hotRule, slot uint32, via subjectKey) { t.add(s, h, slot, w, via) })
 	return t
 }
