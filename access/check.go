@@ -51,7 +51,7 @@ func (s *snapshot) subject(r *Request) (w who, ok bool) {
 	id, somebodys := r.Person, false
 	for i := range 1 + len(r.Also) {
 		switch c := r.credential(i); c.Kind {
-		case SessionCredential:
+		case SessionCredential, AnyTokenCredential:
 			somebodys = true
 		case TokenCredential:
 			t, ok := s.tokens.get(c.Token)
@@ -101,6 +101,8 @@ func (s *snapshot) decideOne(q *question, c *Credential) Code {
 		t, _ := s.tokens.get(c.Token)
 		ill := s.chainAilment(t, q.siteID, q.action, q.at)
 		return s.decideAs(q, TokenChannel, ill, CeilingToken)
+	case AnyTokenCredential:
+		return s.decideAs(q, TokenChannel, 0, CeilingToken)
 	case AnonymousCredential:
 		if public := (who{anonymous: true}); s.tally(q, &public, AnyChannel).code() == Allowed && s.catalogue.levels[View].has(q.action) {
 			return Allowed

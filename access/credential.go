@@ -14,6 +14,9 @@ const (
 	SessionCredential
 	TokenCredential
 	AnonymousCredential // the public; capped at view
+	// AnyTokenCredential is no token but the question what the person holds
+	// through a token that clamps nothing. No request comes with it.
+	AnyTokenCredential
 )
 
 // Credential is what a request came with. A token is named by its id, and its
@@ -34,6 +37,9 @@ func Session(issued time.Time) Credential {
 
 // TokenOf is the credential of token id.
 func TokenOf(id TokenID) Credential { return Credential{Kind: TokenCredential, Token: id} }
+
+// AnyToken asks what a token that clamps nothing would do.
+func AnyToken() Credential { return Credential{Kind: AnyTokenCredential} }
 
 // Token is what the snapshot knows of an API token. It never exceeds its
 // parent, whatever it says itself.

@@ -60,6 +60,8 @@ func (s *snapshot) ceilingOf(q *question, c *Credential) (Actions, Channel) {
 			return Actions{}, TokenChannel
 		}
 		return s.chainCeiling(t), TokenChannel
+	case AnyTokenCredential:
+		return s.catalogue.all, TokenChannel
 	}
 	return Actions{}, AnyChannel
 }

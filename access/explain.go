@@ -62,6 +62,8 @@ func (e *explainer) credentials() {
 		case TokenCredential:
 			e.token = true
 			e.restrictChain(c.Token)
+		case AnyTokenCredential:
+			e.token = true
 		default:
 			e.public = true
 			e.restrictPublic(c)

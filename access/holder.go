@@ -51,6 +51,14 @@ func (h *Holder) Snapshot(now time.Time) (s *Snapshot, fresh bool) {
 	return x.snapshot, h.maxStaleness <= 0 || now.Sub(x.freshAsOf) <= h.maxStaleness
 }
 
+// FreshAsOf is when the store was last heard from; zero before the first Set.
+func (h *Holder) FreshAsOf() time.Time {
+	if x := h.now.Load(); x != nil {
+		return x.freshAsOf
+	}
+	return time.Time{}
+}
+
 // Check answers r from the current snapshot, or Stale when that is older than
 // the bound at r.At. It does not allocate.
 func (h *Holder) Check(r Request) Decision {
