@@ -108,6 +108,7 @@ func (w *world) person(source, login string) string {
 				Doc: fmt.Appendf(nil, `{"userName":%q,"active":true}`, login)}, nil
 		}})
 	w.must(err)
+	w.must(w.engine.Sync(w.t.Context(), r.Revision))
 	w.people[login] = r.Account.UID
 	return r.Account.UID
 }
@@ -119,6 +120,7 @@ func (w *world) group(source, name string, members ...string) {
 			return directory.Group{Source: source, Display: name, Doc: fmt.Appendf(nil, `{"displayName":%q}`, name)}, nil
 		}, Members: directory.MemberChange{Add: members}})
 	w.must(err)
+	w.must(w.engine.Sync(w.t.Context(), r.Revision))
 	w.groups[name] = r.Group.UID
 }
 
