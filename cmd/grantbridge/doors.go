@@ -11,16 +11,18 @@ import (
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
-	"grantbridge/provision"
 	"grantbridge/store"
+	"grantbridge/web"
 )
 
-// doors is the one table of routes.
-func (s *server) doors(eng *provision.Engine, l *config.Loaded) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/scim/v2/", http.NotFoundHandler())
-	mux.Handle("/", http.NotFoundHandler())
-	return mux
+// scimDoor serves the SCIM doors of all sources.
+func (s *server) scimDoor(l *config.Loaded) http.Handler {
+	return http.NotFoundHandler()
+}
+
+// decisions serves the decision API, health checks and metrics.
+func (s *server) decisions(l *config.Loaded) http.Handler {
+	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load})
 }
 
 // url is the URL that clients use.
