@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"grantbridge/access"
 	"grantbridge/provision"
+	"grantbridge/store"
 )
 
 // metrics are what this door counts.
@@ -19,13 +22,13 @@ type metrics struct {
 }
 
 func newMetrics(engine *provision.Engine, c Config) *metrics {
-	m := &metrics{requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m := &metrics{requests: register(c.Registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "grantbridge_http_request_duration_seconds", Help: "How long answers took, by route and status.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
-	}, []string{"route", "status"})}
-	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{
+	}, []string{"route", "status"}))}
+	decisions := register(c.Registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "grantbridge_decisions_total", Help: "Decisions given, by code.",
-	}, []string{"code"})
+	}, []string{"code"}))
 	for code := access.Allowed; code <= access.Stale; code++ {
 		m.decisions[code] = decisions.WithLabelValues(code.String())
 	}
@@ -36,11 +39,26 @@ func newMetrics(engine *provision.Engine, c Config) *metrics {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "grantbridge_build_info", Help: "1, with the version.",
 		ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
-	c.Registry.MustRegister(m.requests, decisions, build, &statusCollector{engine: engine, now: c.Now})
-	// The caller's registry may have these already.
-	c.Registry.Register(collectors.NewGoCollector())
-	c.Registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	register(c.Registry, build)
+	register(c.Registry, collectors.NewGoCollector())
+	register(c.Registry, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	status := &statusCollector{engine: engine, conf: c}
+	c.Registry.Unregister(status) // of the engine before a reload
+	c.Registry.MustRegister(status)
 	return m
+}
+
+// register makes c known, or returns the one of its name that is known already:
+// a door that is made again for the same registry goes on counting.
+func register[C prometheus.Collector](r *prometheus.Registry, c C) C {
+	err := r.Register(c)
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		return known.ExistingCollector.(C)
+	}
+	if err != nil {
+		panic(err) // two metrics of one name and different labels: a programmer's mistake
+	}
+	return c
 }
 
 // seen observes the requests of one route.
@@ -59,7 +77,7 @@ func (m *metrics) decided(c access.Code) {
 // statusCollector shows the engine's status as it is when it is asked.
 type statusCollector struct {
 	engine *provision.Engine
-	now    func() time.Time
+	conf   Config
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -78,8 +96,7 @@ var (
 	descTokens      = desc("tokens", "API tokens in the snapshot.")
 	descHeld        = desc("held_plans", "Changes that a guard holds for an administrator.")
 	descSuperusers  = desc("superusers", "People who hold superuser, break-glass owners not counted.")
-	descSrcChange   = desc("source_last_change_timestamp_seconds", "When a source last changed anything.", "source")
-	descSrcPeople   = desc("source_people", "People with an account in the source.", "source")
+	descSrcChange   = desc("source_last_change_timestamp_seconds", "When a source last changed anything through this process.", "source")
 	descGroups      = desc("groups", "Groups that the source has.", "source")
 	descSrcDisabled = desc("source_disabled", "1 when the source gives nothing because it is disabled.", "source")
 )
@@ -87,7 +104,7 @@ var (
 // Describe lists the metrics.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRevision, descStaleness, descFresh, descMapping, descPeople, descMemberships, descSites, descRules,
-		descTokens, descHeld, descSuperusers, descSrcChange, descSrcPeople, descGroups, descSrcDisabled} {
+		descTokens, descHeld, descSuperusers, descSrcChange, descGroups, descSrcDisabled} {
 		ch <- d
 	}
 }
@@ -99,7 +116,7 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	s := c.engine.Status()
 	gauge(descRevision, float64(s.Revision))
-	gauge(descStaleness, c.now().Sub(s.FreshAsOf).Seconds())
+	gauge(descStaleness, c.conf.Now().Sub(s.FreshAsOf).Seconds())
 	gauge(descFresh, number(s.Fresh))
 	gauge(descMapping, float64(s.MappingVersion))
 	gauge(descPeople, float64(s.Stats.People))
@@ -107,16 +124,29 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descSites, float64(s.Stats.Sites))
 	gauge(descRules, float64(s.Stats.Rules))
 	gauge(descTokens, float64(s.Stats.Tokens))
-	gauge(descHeld, float64(s.Held))
+	if held, err := c.held(); err == nil { // a store that does not answer shows in staleness
+		gauge(descHeld, float64(held))
+	}
 	gauge(descSuperusers, float64(s.Superusers))
 	for name, source := range s.Sources {
 		if !source.LastChange.IsZero() {
 			gauge(descSrcChange, float64(source.LastChange.UnixMilli())/1000, name)
 		}
-		gauge(descSrcPeople, float64(source.People), name)
 		gauge(descGroups, float64(source.Groups), name)
 		gauge(descSrcDisabled, number(source.Disabled), name)
 	}
+}
+
+// held counts the plans that wait for an administrator.
+func (c *statusCollector) held() (n int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	err = c.engine.Store().Read(ctx, func(v *store.View) error {
+		holds, err := v.Holds(ctx, false)
+		n = len(holds)
+		return err
+	})
+	return n, err
 }
 
 func number(b bool) float64 {
