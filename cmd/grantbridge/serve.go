@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,17 +67,19 @@ type serveOptions struct {
 // server is the running program: one listener, one store and one engine, and the
 // present generation of what a reload can change.
 type server struct {
-	app      *app
-	o        serveOptions
-	st       *store.Store
-	engine   *provision.Engine
-	api      http.Handler // decisions, health, metrics
-	log      *slog.Logger
-	level    *slog.LevelVar
-	ln       net.Listener
-	live     atomic.Pointer[generation]
-	draining atomic.Bool
-	work     sync.WaitGroup
+	app    *app
+	o      serveOptions
+	st     *store.Store
+	engine *provision.Engine
+	api    http.Handler // decisions, health, metrics
+	// cursorKey signs the SCIM door's cursors, also across reloads.
+	cursorKey []byte
+	log       *slog.Logger
+	level     *slog.LevelVar
+	ln        net.Listener
+	live      atomic.Pointer[generation]
+	draining  atomic.Bool
+	work      sync.WaitGroup
 }
 
 const (
@@ -118,7 +121,7 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 }
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {
-	s := &server{app: a, o: o, level: new(slog.LevelVar)}
+	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text())}
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {
