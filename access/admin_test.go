@@ -18,14 +18,7 @@ import (
 func TestL15NoAmplification(t *testing.T) { rapid.Check(t, noAmplification) }
 
 func noAmplification(t *rapid.T) {
-	w := drawWorld(t)
-	for i := range w.Rules { // enough rights to begin with
-		if r := &w.Rules[i]; rapid.Bool().Draw(t, "administrators") {
-			r.Kind, r.TokenCeiling, r.For = access.Grant, access.CeilingInherit, 0
-			r.Actions = tiny.Level(access.Admin + access.Level(rapid.IntRange(0, 1).Draw(t, "superuser")))
-		}
-	}
-	w.Sites = w.Sites[:min(len(w.Sites), someSites-1)]
+	w := drawOffice(t)
 	h := &history{start: w, now: w.Clone()}
 	for range rapid.IntRange(1, 3).Draw(t, "colluders") {
 		h.colluders = append(h.colluders, drawColluder(t))
@@ -35,6 +28,50 @@ func noAmplification(t *rapid.T) {
 		h.step(t)
 		h.reach(t)
 	}
+}
+
+// drawOffice is a tiny world in which there is something to administer: nobody is
+// locked, most people administer something for some time, most tokens live.
+func drawOffice(t *rapid.T) *accesstest.World {
+	w := drawWorld(t)
+	w.Sites = nil
+	for id := range someSites - 1 {
+		w.Sites = append(w.Sites, drawSite(t, access.SiteID(id+1)))
+	}
+	w.Rules = w.Rules[:min(len(w.Rules), 3)]
+	w.People = nil
+	for _, id := range personIDs {
+		p := drawPerson(t, id)
+		p.Locked, p.Suspended, p.NotBefore, p.Owner = false, false, time.Time{}, false
+		w.People = append(w.People, p)
+		if rapid.IntRange(0, 3).Draw(t, "administrates") > 0 {
+			r := drawGrant(t, nextRule(w))
+			r.Subject = access.Subject{Kind: access.ThePerson, ID: int64(id)}
+			r.Actions = tiny.Level(access.Admin + access.Level(rapid.IntRange(0, 1).Draw(t, "superuser")))
+			w.Rules = append(w.Rules, r)
+		}
+	}
+	w.Tokens = nil
+	for id := range someTokens {
+		tok := drawToken(t, access.TokenID(id+1))
+		if rapid.IntRange(0, 3).Draw(t, "plain") > 0 {
+			tok = access.Token{ID: tok.ID, Owner: tok.Owner, Ceiling: tok.Ceiling, Issued: clock(0), Expires: tok.Expires}
+		}
+		w.Tokens = append(w.Tokens, tok)
+	}
+	return w
+}
+
+// drawGrant is a grant as administrators try to make them.
+func drawGrant(t *rapid.T, id access.RuleID) access.Rule {
+	r := access.Rule{
+		ID: id, Kind: access.Grant, Subject: access.Subject{Kind: access.ThePerson, ID: int64(rapid.SampledFrom(personIDs).Draw(t, "to"))},
+		Actions: drawActions(t), Scope: access.Scope{Sites: drawSites(t, 2)}, TokenCeiling: access.CeilingInherit, Until: drawTimeOrNone(t, "until"),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "wide") == 0 {
+		r.Scope = drawScope(t)
+	}
+	return r
 }
 
 type history struct {
@@ -75,7 +112,10 @@ func (h *history) step(t *rapid.T) {
 			}
 		}
 	default:
-		r := drawRule(t, nextRule(h.now))
+		r := drawGrant(t, nextRule(h.now))
+		if rapid.IntRange(0, 3).Draw(t, "any rule") == 0 {
+			r = drawRule(t, r.ID)
+		}
 		if access.MayGrant(s, by, r) == nil {
 			h.now.Apply(access.Delta{Rules: []access.Rule{r}})
 		}
