@@ -49,3 +49,23 @@ func TestExampleTests(t *testing.T) {
 		}
 	}
 }
+
+func TestNearestNames(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		known      []string
+	}{
+		{"token_celing", "token_ceiling", ruleKeys.names()},
+		{"otka", "okta", []string{"corp-ldap", "entra", "okta"}},
+		{"noacess", "noaccess", levelNames},
+		{"veiw", "view", levelNames},
+		{"Sites", "sites", ruleKeys.names()},
+		{"colour", "", ruleKeys.names()},
+		{"ab", "aa", []string{"ba", "aa", "ac"}},
+		{"x", "", []string{"okta"}},
+	} {
+		if got := nearest(c.name, c.known); got != c.want {
+			t.Errorf("nearest to %q is %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -326,6 +326,11 @@ func (r *reader) where(out *rule, n *node) {
 // captures checks that whatever group matches gives a value for each capture.
 func (r *reader) captures(out *rule) {
 	var defined []string
+	broken := false
+	out.group.leaves(func(l *leaf, _ bool) { broken = broken || l.kind == byRegexp && l.re == nil })
+	if broken {
+		return // that was noted
+	}
 	if out.group != nil {
 		defined = out.group.defines()
 	}

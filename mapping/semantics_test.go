@@ -106,7 +106,9 @@ func (r *modelRule) open() bool {
 	return (r.starts == "" || !testNow.Before(day(r.starts))) && (r.until == "" || testNow.Before(day(r.until).AddDate(0, 0, 1)))
 }
 
-func (r *modelRule) takes(source string) bool { return r.from == nil || slices.Contains(r.from, source) }
+func (r *modelRule) takes(source string) bool {
+	return r.from == nil || slices.Contains(r.from, source)
+}
 
 // reaches reports whether r counts for person on site.
 func (w *modelWorld) reaches(r *modelRule, person int, site access.Site) bool {
