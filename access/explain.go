@@ -10,8 +10,8 @@ import (
 // Explain answers r by the same walk as Check and keeps what it saw.
 func (s *Snapshot) Explain(r Request) Explanation {
 	x := Explanation{Decision: s.Check(r), Person: r.Person}
-	q, code := s.ask(&r)
-	if code != 0 {
+	var q question
+	if s.ask(&q, &r) != 0 {
 		return x
 	}
 	if q.who.id != 0 {
@@ -103,12 +103,11 @@ func ailmentText(how ailment, ceiling string) string {
 func (e *explainer) restrictChain(id TokenID) {
 	seen := map[TokenID]bool{}
 	for id != 0 {
-		t, _ := e.s.tokens.get(id)
+		t := e.s.tokens.at(id)
 		seen[id] = true
-		how := e.s.tokenAilment(t, e.q.siteID, e.q.action, e.q.at)
-		limit := tokenLimit(t, how)
-		parent, ok := e.s.tokens.get(t.Parent)
-		broken := t.Parent != 0 && (!ok || seen[parent.ID])
+		how := e.s.tokenAilment(t, e.q)
+		limit := tokenLimit(t.Token, how)
+		broken := t.Parent != 0 && (!e.s.tokens.has(t.Parent) || seen[t.Parent])
 		if broken {
 			how, limit = how|isRevoked, "revoked with its parent"
 		}
@@ -152,7 +151,7 @@ func (e *explainer) restrictPublic(c *Credential) {
 	if c.Kind != AnonymousCredential {
 		t.Limit = NoAccess.String()
 	}
-	e.restrict(t, cause{blocks: e.s.decideOne(e.q, c) != Allowed})
+	e.restrict(t, cause{blocks: e.s.decideOne(e.q, c, nil) != Allowed})
 }
 
 // hit is a rule that the walk came to.
@@ -165,7 +164,7 @@ type hit struct {
 // every rule once, by its least subject, in order of id.
 func (e *explainer) hits(w *who) []hit {
 	var list []hit
-	e.s.walk(w, e.q.site, func(slot uint32, via subjectKey) { list = append(list, hit{slot, via}) })
+	e.s.walk(w, e.q.site, func(_ hotRule, slot uint32, via subjectKey) { list = append(list, hit{slot, via}) })
 	slices.SortFunc(list, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(e.s.cold.at(a.slot).id, e.s.cold.at(b.slot).id), cmp.Compare(a.via, b.via))
 	})
@@ -187,7 +186,7 @@ func (e *explainer) rules() {
 		}
 	}
 	for _, h := range e.hits(w) {
-		if e.s.hot.at(h.slot).kind == Grant {
+		if e.s.hot.at(h.slot).kind() == Grant {
 			e.grant(w, h)
 		} else {
 			e.restriction(w, h)
@@ -206,11 +205,11 @@ func btoi(b bool) int {
 }
 
 func (e *explainer) grant(w *who, x hit) {
-	h := e.s.hot.at(x.slot)
-	set := &e.s.sets.sets[h.role]
-	through := !e.token || e.s.sets.sets[h.through].has(e.q.action)
+	h := *e.s.hot.at(x.slot)
+	set := &e.s.sets.sets[h.role()]
+	through := !e.token || e.s.sets.sets[h.through()].has(e.q.action)
 	t := GrantTrail{Rule: e.s.rule(x.slot), Via: x.via.subject(), Ends: e.s.ends(x, w, e.q.now)}
-	l := e.s.liveness(x.slot, h, w, x.via, e.q.now)
+	l := e.s.liveness(h, x.slot, w, x.via, e.q.now)
 	t.WhyNot = e.whyNot(l, set.has(e.q.action), through, t.Rule.TokenCeiling)
 	t.Counts = t.WhyNot == ""
 	switch {
@@ -260,13 +259,13 @@ func (s *snapshot) ends(x hit, w *who, now int64) time.Time {
 }
 
 func (e *explainer) restriction(w *who, x hit) {
-	h := e.s.hot.at(x.slot)
-	if e.s.liveness(x.slot, h, w, x.via, e.q.now) != live {
+	h := *e.s.hot.at(x.slot)
+	if e.s.liveness(h, x.slot, w, x.via, e.q.now) != live {
 		return
 	}
-	set := &e.s.sets.sets[h.role]
+	set := &e.s.sets.sets[h.role()]
 	t := RestrictionTrail{Rule: e.s.rule(x.slot)}
-	if h.kind == Deny {
+	if h.kind() == Deny {
 		t.Kind, t.Limit = ByDeny, e.leaves(e.s.catalogue.all.Minus(*set))
 		e.restrict(t, cause{blocks: set.has(e.q.action)})
 		return
@@ -278,7 +277,7 @@ func (e *explainer) restriction(w *who, x hit) {
 }
 
 // binds reports whether a cap restricts any credential of the request.
-func (e *explainer) binds(h *hotRule) bool {
+func (e *explainer) binds(h hotRule) bool {
 	return h.binds(AnyChannel) || e.session && h.binds(SessionChannel) || e.token && h.binds(TokenChannel)
 }
 

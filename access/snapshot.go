@@ -40,7 +40,7 @@ type snapshot struct {
 	free       *freeSlot // slots that hold no rule any more
 	sets       setTable
 	cohorts    cowMap[CohortID, *cohortFacts]
-	tokens     cowMap[TokenID, *Token]
+	tokens     cowMap[TokenID, tokenFacts]
 }
 
 // siteFacts is a site and the rules that reach it by less than All.
@@ -177,9 +177,8 @@ func (s *Snapshot) Subjects(person PersonID) iter.Seq[Subject] {
 
 func (s *snapshot) subjectKeys(w *who) []subjectKey {
 	keys := []subjectKey{keyEveryone, keySignedIn, keyPerson | subjectKey(w.id)}
-	lo, hi := w.span()
-	for i := lo; i < hi; i++ {
-		keys = append(keys, keyGroup|subjectKey(w.chunk.group(i)))
+	for _, g := range w.groups(nil) {
+		keys = append(keys, keyGroup|subjectKey(g))
 	}
 	for _, t := range w.traits() {
 		keys = append(keys, keyTrait|subjectKey(t.fact))
