@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"grantbridge/access"
 )
 
@@ -68,4 +70,14 @@ func TestNearestNames(t *testing.T) {
 			t.Errorf("nearest to %q is %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+func TestOneEditIsDistanceOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOfN(rapid.RuneFrom([]rune("abé")), 0, 6, -1)
+		a, b := text.Draw(t, "a"), text.Draw(t, "b")
+		if got, want := oneEdit(a, b), distance(a, b, 10) == 1; got != want {
+			t.Fatalf("%q and %q are one edit apart: %v, want %v", a, b, got, want)
+		}
+	})
 }

@@ -50,6 +50,7 @@ func (r *reader) who(out *rule, n *node) {
 	}
 	if group != nil {
 		out.group = r.cond(group, 0).simplify()
+		out.group.describe()
 	}
 	if person != nil {
 		out.person = r.person(person, out)

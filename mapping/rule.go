@@ -84,6 +84,7 @@ type cond struct {
 	leaf *leaf
 	args []*cond
 	at   *node
+	says string // String, made once
 }
 
 // leaves calls f with every leaf, and whether it stands under a not.
