@@ -25,7 +25,8 @@ type queue struct {
 	lanes  [LaneBulk + 1][]*job
 	room   [LaneBulk + 1]chan struct{}
 	wake   chan struct{}
-	limit  int // of operations in a batch, learnt from how long they take
+	limit  int  // of operations in a batch, learnt from how long they take
+	single bool // a batch is one operation; for measuring
 	closed bool
 }
 
@@ -131,7 +132,7 @@ func (q *queue) take() []*job {
 			out = append(out, j)
 			weight += j.weight
 			n++
-			if j.alone {
+			if j.alone || q.single {
 				q.cut(lane, n)
 				return out
 			}
