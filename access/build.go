@@ -11,7 +11,7 @@ func Build(f Facts) (*Snapshot, error) {
 	if f.Catalogue == nil {
 		return nil, errors.New("build snapshot: no catalogue")
 	}
-	d := newDraft(snapshot{revision: f.Revision, catalogue: f.Catalogue})
+	d := newDraft(snapshot{revision: f.Revision, catalogue: f.Catalogue, everywhere: noEdges})
 	d.sites.grow(len(f.Sites))
 	d.slots.grow(len(f.Rules))
 	d.tokens.grow(len(f.Tokens))

@@ -58,7 +58,9 @@ func (s *snapshot) subject(r *Request) (w who, ok bool) {
 			if !ok || id != 0 && t.Owner != id {
 				return who{}, false
 			}
-			id, somebodys = t.Owner, true
+			if somebodys = true; id == 0 { // a given id is not made to wait for the token
+				id = t.Owner
+			}
 		}
 	}
 	if !somebodys {
@@ -143,6 +145,6 @@ func (w *who) barred() Code {
 
 func (s *snapshot) tally(q *question, w *who, ch Channel) tally {
 	t := tally{action: q.action, channel: ch, now: q.now}
-	s.walk(w, q.site, func(rule uint32, via subjectKey) { t.add(s, rule, w, via) })
+	s.walk(w, q.site, func(h hotRule, slot uint32, via subjectKey) { t.add(s, h, slot, w, via) })
 	return t
 }

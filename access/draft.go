@@ -131,7 +131,7 @@ func (d *draft) kept(list []edge) []edge {
 	if len(d.dropped) == 0 {
 		return list
 	}
-	return slices.DeleteFunc(list, func(e edge) bool { return d.dropped[e.rule] })
+	return slices.DeleteFunc(list, func(e edge) bool { return d.dropped[e.slot] })
 }
 
 // removeRule frees the slot of a rule that was dropped.
@@ -141,7 +141,7 @@ func (d *draft) removeRule(id RuleID) {
 		return
 	}
 	d.slots.remove(id)
-	*d.hot.edit(slot), *d.cold.edit(slot) = hotRule{}, coldRule{}
+	*d.hot.edit(slot), *d.cold.edit(slot) = 0, coldRule{}
 	d.free = &freeSlot{slot, d.free}
 	delete(d.fresh, slot)
 }
@@ -167,33 +167,39 @@ func (d *draft) rule(r *Rule) {
 		slot = d.takeSlot()
 		d.slots.put(r.ID, slot)
 	}
-	role := r.Actions.Intersect(d.catalogue.all)
-	h := hotRule{
-		from: instantOr(r.From, beginning), until: instantOr(r.Until, forever),
-		role: d.sets.intern(role), kind: r.Kind, channel: r.Channel,
-	}
-	h.through = h.role
-	if r.Kind == Grant {
-		h.through = d.sets.intern(role.Intersect(d.catalogue.Ceiling(r.TokenCeiling)))
-	}
-	if r.Subject.Kind == TheCohort {
-		h.bits |= ruleCohort
-	}
-	if r.For != 0 {
-		h.bits |= ruleFor
-	}
-	if r.Scope.All && r.Scope.hasExcept() {
-		h.bits |= ruleExcepts
-	}
+	h := d.hotOf(r)
 	c := coldRule{
 		id: r.ID, subject: r.Subject.key(), ceiling: r.TokenCeiling, role: r.Role, group: r.Origin.Group,
 		scope: d.scope(&r.Scope), origin: d.origin(r.Origin),
 	}
-	if !r.From.IsZero() || !r.Until.IsZero() || r.For != 0 {
+	if h.bits()&(ruleTimed|ruleFor) != 0 {
 		c.window = &window{r.From, r.Until, r.For}
 	}
 	*d.hot.edit(slot), *d.cold.edit(slot) = h, c
 	d.fresh[slot] = true
+}
+
+func (d *draft) hotOf(r *Rule) hotRule {
+	set := r.Actions.Intersect(d.catalogue.all)
+	role := d.sets.intern(set)
+	through := role
+	if r.Kind == Grant {
+		through = d.sets.intern(set.Intersect(d.catalogue.Ceiling(r.TokenCeiling)))
+	}
+	var bits ruleBits
+	if r.Scope.All && r.Scope.hasExcept() {
+		bits |= ruleExcepts
+	}
+	if r.Subject.Kind == TheCohort {
+		bits |= ruleCohort
+	}
+	if r.For != 0 {
+		bits |= ruleFor
+	}
+	if !r.From.IsZero() || !r.Until.IsZero() {
+		bits |= ruleTimed
+	}
+	return makeHot(r.Kind, r.Channel, bits, role, through)
 }
 
 func (d *draft) origin(o Origin) *Origin {
@@ -332,11 +338,11 @@ func (d *draft) seal() (*Snapshot, error) {
 	}
 	for id, list := range d.open {
 		f, _ := d.sites.get(id)
-		d.sites.put(id, &siteFacts{f.Site, sealEdges(list)})
+		d.sites.put(id, &siteFacts{f.Site, sealEdges(list, &d.hot.pages)})
 	}
 	s := d.snapshot
 	if d.openAll {
-		s.everywhere = sealEdges(d.everywhere)
+		s.everywhere = sealEdges(d.everywhere, &d.hot.pages)
 	}
 	d.people.close()
 	s.people = d.people.peopleIndex

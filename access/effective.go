@@ -42,7 +42,7 @@ func (s *snapshot) effectiveOne(q *question, c *Credential) Actions {
 
 func (s *snapshot) mass(q *question, w *who, ch Channel) Actions {
 	m := mass{channel: ch, now: q.now}
-	s.walk(w, q.site, func(rule uint32, via subjectKey) { m.add(s, rule, w, via) })
+	s.walk(w, q.site, func(h hotRule, slot uint32, via subjectKey) { m.add(s, h, slot, w, via) })
 	return m.effective()
 }
 

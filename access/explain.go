@@ -167,7 +167,7 @@ type hit struct {
 // every rule once, by its least subject, in order of id.
 func (e *explainer) hits(w *who) []hit {
 	var list []hit
-	e.s.walk(w, e.q.site, func(slot uint32, via subjectKey) { list = append(list, hit{slot, via}) })
+	e.s.walk(w, e.q.site, func(_ hotRule, slot uint32, via subjectKey) { list = append(list, hit{slot, via}) })
 	slices.SortFunc(list, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(e.s.cold.at(a.slot).id, e.s.cold.at(b.slot).id), cmp.Compare(a.via, b.via))
 	})
@@ -189,7 +189,7 @@ func (e *explainer) rules() {
 		}
 	}
 	for _, h := range e.hits(w) {
-		if e.s.hot.at(h.slot).kind == Grant {
+		if e.s.hot.at(h.slot).kind() == Grant {
 			e.grant(w, h)
 		} else {
 			e.restriction(w, h)
@@ -208,11 +208,11 @@ func btoi(b bool) int {
 }
 
 func (e *explainer) grant(w *who, x hit) {
-	h := e.s.hot.at(x.slot)
-	set := &e.s.sets.sets[h.role]
-	through := !e.token || e.s.sets.sets[h.through].has(e.q.action)
+	h := *e.s.hot.at(x.slot)
+	set := &e.s.sets.sets[h.role()]
+	through := !e.token || e.s.sets.sets[h.through()].has(e.q.action)
 	t := GrantTrail{Rule: e.s.rule(x.slot), Via: x.via.subject(), Ends: e.s.ends(x, w, e.q.now)}
-	l := e.s.liveness(x.slot, h, w, x.via, e.q.now)
+	l := e.s.liveness(h, x.slot, w, x.via, e.q.now)
 	t.WhyNot = e.whyNot(l, set.has(e.q.action), through, t.Rule.TokenCeiling)
 	t.Counts = t.WhyNot == ""
 	switch {
@@ -262,13 +262,13 @@ func (s *snapshot) ends(x hit, w *who, now int64) time.Time {
 }
 
 func (e *explainer) restriction(w *who, x hit) {
-	h := e.s.hot.at(x.slot)
-	if e.s.liveness(x.slot, h, w, x.via, e.q.now) != live {
+	h := *e.s.hot.at(x.slot)
+	if e.s.liveness(h, x.slot, w, x.via, e.q.now) != live {
 		return
 	}
-	set := &e.s.sets.sets[h.role]
+	set := &e.s.sets.sets[h.role()]
 	t := RestrictionTrail{Rule: e.s.rule(x.slot)}
-	if h.kind == Deny {
+	if h.kind() == Deny {
 		t.Kind, t.Limit = ByDeny, e.leaves(e.s.catalogue.all.Minus(*set))
 		e.restrict(t, cause{blocks: set.has(e.q.action)})
 		return
@@ -280,7 +280,7 @@ func (e *explainer) restriction(w *who, x hit) {
 }
 
 // binds reports whether a cap restricts any credential of the request.
-func (e *explainer) binds(h *hotRule) bool {
+func (e *explainer) binds(h hotRule) bool {
 	return h.binds(AnyChannel) || e.session && h.binds(SessionChannel) || e.token && h.binds(TokenChannel)
 }
 

@@ -10,20 +10,24 @@ const (
 	unjoined // lasts some time from joining, and nobody knows when he joined
 )
 
-// liveness of the rule in slot at now, for w who has it through via. A rule with
-// For that lacks a time of joining grants nothing, and restricts.
-func (s *snapshot) liveness(slot uint32, h *hotRule, w *who, via subjectKey, now int64) liveness {
-	switch {
-	case now < h.from:
-		return notYet
-	case now >= h.until:
-		return ended
-	case h.bits&ruleFor == 0:
+// liveness of a rule at now, for w who has it through via. A rule with For that
+// lacks a time of joining grants nothing, and restricts.
+func (s *snapshot) liveness(h hotRule, slot uint32, w *who, via subjectKey, now int64) liveness {
+	if h.bits()&(ruleTimed|ruleFor) == 0 {
 		return live
 	}
-	end, known := s.joinedEnd(slot, w, via, now)
+	c := s.cold.at(slot)
 	switch {
-	case !known && h.kind == Grant:
+	case now < instantOr(c.window.from, beginning):
+		return notYet
+	case now >= instantOr(c.window.until, forever):
+		return ended
+	case h.bits()&ruleFor == 0:
+		return live
+	}
+	end, known := c.joinedEnd(w, via, now)
+	switch {
+	case !known && h.kind() == Grant:
 		return unjoined
 	case known && now >= end:
 		return ended
@@ -31,9 +35,8 @@ func (s *snapshot) liveness(slot uint32, h *hotRule, w *who, via subjectKey, now
 	return live
 }
 
-// joinedEnd is when the For of the rule in slot ends for w.
-func (s *snapshot) joinedEnd(slot uint32, w *who, via subjectKey, now int64) (end int64, known bool) {
-	c := s.cold.at(slot)
+// joinedEnd is when the For of a rule ends for w.
+func (c *coldRule) joinedEnd(w *who, via subjectKey, now int64) (end int64, known bool) {
 	if !c.subject.isGroup() {
 		return 0, false
 	}

@@ -84,9 +84,9 @@ func (e *explainer) nearestJoin() {
 	var list []hit
 	for _, edges := range []*edges{&e.s.everywhere, e.q.edges()} {
 		for _, x := range edges.all() {
-			h := e.s.hot.at(x.rule)
-			if h.kind == Grant && x.key.isGroup() && !e.q.who.has(x.key) && e.s.sets.sets[h.role].has(e.q.action) {
-				list = append(list, hit{x.rule, x.key})
+			h := *e.s.hot.at(x.slot)
+			if h.kind() == Grant && x.key.isGroup() && !e.q.who.has(x.key) && e.s.sets.sets[h.role()].has(e.q.action) {
+				list = append(list, hit{x.slot, x.key})
 			}
 		}
 	}
@@ -105,19 +105,19 @@ func (e *explainer) nearestJoin() {
 // edges is what the question's site has by less than All.
 func (q *question) edges() *edges {
 	if q.site == nil {
-		return &edges{}
+		return &noEdges
 	}
 	return &q.site.edges
 }
 
 // size is how much the rule of x gives.
-func (e *explainer) size(x hit) int { return e.s.sets.sets[e.s.hot.at(x.slot).role].Count() }
+func (e *explainer) size(x hit) int { return e.s.sets.sets[e.s.hot.at(x.slot).role()].Count() }
 
 // wouldGrant reports whether being in x's group makes the answer yes, by x's rule.
 func (e *explainer) wouldGrant(x hit) bool {
 	q := *e.q
 	q.who.extra = x.via
-	h := e.s.hot.at(x.slot)
-	return e.s.liveness(x.slot, h, &q.who, x.via, q.now) == live &&
-		(h.bits&needsLook == 0 || e.s.reaches(x.slot, h, &q.who, q.site)) && e.s.decide(&q, e.r) == Allowed
+	h := *e.s.hot.at(x.slot)
+	return e.s.liveness(h, x.slot, &q.who, x.via, q.now) == live &&
+		(h.bits()&needsLook == 0 || e.s.reaches(h, x.slot, &q.who, q.site)) && e.s.decide(&q, e.r) == Allowed
 }

@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// People lie in chunks of chunkSize, indexed directly by id. A chunk packs the
-// groups of its people one after the other, in 16 bits each as long as no id
-// needs more, so that a person's twenty groups are one cache line. A change of
-// one person copies his chunk and the array of chunks.
+// People lie in chunks of chunkSize, indexed directly by id, and each in a row of
+// his chunk: one word of flags and a count, then his groups, ascending. Rows of a
+// chunk are equally wide, in 16-bit words as long as no group's id needs more, so
+// that the usual person is one cache line whose address needs no looking up. What
+// a row cannot hold is in the chunk's rareFacts. A change of one person copies his
+// chunk and the array of chunks.
 const chunkSize = 256
 
 // personFlags are the bits of a person that a check must see.
@@ -24,21 +26,35 @@ const (
 	hasNotBefore
 	hasTraits
 	hasJoined
+	hasMore // groups beyond the row
 )
 
-const flagBits = 8
+const (
+	flagBits  = 8   // the count is above them
+	widestRow = 256 // a count has 8 bits too
+)
 
-// chunk is the facts of chunkSize people with neighbouring ids. meta[i] is where
-// person i's groups begin, and his flags below; they end where the next begin.
+// chunk is the facts of chunkSize people with neighbouring ids.
 type chunk struct {
-	meta   [chunkSize + 1]uint64
-	narrow []uint16 // group ids; either this
-	wide   []uint32 // or this
+	narrow []uint16 // rows; either these
+	wide   []uint32 // or these
+	shift  uint8    // log2 of a row's width
 	rare   *rareFacts
+	people uint16
+	groups uint32 // memberships
+}
+
+// meta is the first word of the row at place: a count above the flags.
+func (c *chunk) meta(place uint8) uint16 {
+	if c.narrow != nil {
+		return c.narrow[int(place)<<c.shift]
+	}
+	return uint16(c.wide[int(place)<<c.shift])
 }
 
 // rareFacts are what few people have, each list ascending by place.
 type rareFacts struct {
+	more      []placed[[]uint32]
 	traits    []placed[uint32]
 	notBefore []placed[time.Time]
 	joined    []placed[joining]
@@ -78,11 +94,11 @@ func (p *peopleIndex) find(id PersonID) (who, bool) {
 	if c == nil {
 		return who{}, false
 	}
-	meta := c.meta[id%chunkSize]
+	meta := c.meta(uint8(id % chunkSize))
 	if personFlags(meta)&isThere == 0 {
 		return who{}, false
 	}
-	return who{chunk: c, place: uint8(id % chunkSize), flags: personFlags(meta), id: uint32(id)}, true
+	return who{chunk: c, place: uint8(id % chunkSize), count: uint8(meta >> flagBits), flags: personFlags(meta), id: uint32(id)}, true
 }
 
 // all yields the id of every person in ascending order.
@@ -92,8 +108,8 @@ func (p *peopleIndex) all() iter.Seq[PersonID] {
 			if c == nil {
 				continue
 			}
-			for i, meta := range c.meta[:chunkSize] {
-				if personFlags(meta)&isThere != 0 && !yield(PersonID(n*chunkSize+i)) {
+			for i := range chunkSize {
+				if personFlags(c.meta(uint8(i)))&isThere != 0 && !yield(PersonID(n*chunkSize+i)) {
 					return
 				}
 			}
@@ -110,9 +126,8 @@ func (w who) person() Person {
 		Owner:     w.flags&isOwner != 0,
 		NotBefore: w.notBefore(),
 	}
-	lo, hi := w.span()
-	for i := lo; i < hi; i++ {
-		p.Groups = append(p.Groups, GroupID(w.chunk.group(i)))
+	for _, g := range w.groups(nil) {
+		p.Groups = append(p.Groups, GroupID(g))
 	}
 	if w.flags&hasTraits != 0 {
 		for _, t := range rareOf(w.chunk.rare.traits, w.place) {
@@ -126,13 +141,6 @@ func (w who) person() Person {
 		}
 	}
 	return p
-}
-
-func (c *chunk) group(i uint64) uint32 {
-	if c.narrow != nil {
-		return uint32(c.narrow[i])
-	}
-	return c.wide[i]
 }
 
 // chunkDraft is a chunk being made.
@@ -156,23 +164,22 @@ func (d *chunkDraft) load(c *chunk) {
 	if c == nil {
 		return
 	}
+	if c.rare != nil {
+		d.rare = rareFacts{nil, slices.Clone(c.rare.traits), slices.Clone(c.rare.notBefore), slices.Clone(c.rare.joined)}
+	}
 	for i := range chunkSize {
-		meta := c.meta[i]
+		meta := c.meta(uint8(i))
 		if personFlags(meta)&isThere == 0 {
 			continue
 		}
-		d.there[i], d.flags[i] = true, personFlags(meta)
+		d.there[i], d.flags[i] = true, personFlags(meta)&^hasMore
 		d.span[i].lo = len(d.groups)
-		for g := meta >> flagBits; g < c.meta[i+1]>>flagBits; g++ {
-			d.groups = append(d.groups, c.group(g))
-		}
+		w := who{chunk: c, place: uint8(i), count: uint8(meta >> flagBits), flags: personFlags(meta)}
+		d.groups = w.groups(d.groups)
 		d.span[i].hi = len(d.groups)
 	}
 	for _, g := range d.groups {
 		d.widest = max(d.widest, g)
-	}
-	if c.rare != nil {
-		d.rare = rareFacts{slices.Clone(c.rare.traits), slices.Clone(c.rare.notBefore), slices.Clone(c.rare.joined)}
 	}
 }
 
@@ -242,40 +249,64 @@ func (d *chunkDraft) putRare(i uint8, p *Person) {
 
 // seal makes the chunk, nil when nobody is left.
 func (d *chunkDraft) seal() *chunk {
-	total, anybody := 0, false
+	c := &chunk{shift: d.bestShift()}
 	for i := range chunkSize {
-		total += d.span[i].hi - d.span[i].lo
-		anybody = anybody || d.there[i]
+		c.groups += uint32(d.span[i].hi - d.span[i].lo)
+		if d.there[i] {
+			c.people++
+		}
 	}
-	if !anybody {
+	if c.people == 0 {
 		return nil
 	}
-	c := &chunk{}
 	if d.widest <= 1<<16-1 {
-		c.narrow = make([]uint16, 0, total)
+		c.narrow = make([]uint16, chunkSize<<c.shift)
+		fillRows(d, c.narrow, c.shift)
 	} else {
-		c.wide = make([]uint32, 0, total)
+		c.wide = make([]uint32, chunkSize<<c.shift)
+		fillRows(d, c.wide, c.shift)
 	}
-	n := uint64(0)
-	for i := range chunkSize {
-		c.meta[i] = n<<flagBits | uint64(d.flags[i])
-		span := d.groups[d.span[i].lo:d.span[i].hi]
-		if c.wide != nil {
-			c.wide = append(c.wide, span...)
-		} else {
-			for _, g := range span {
-				c.narrow = append(c.narrow, uint16(g))
-			}
-		}
-		n += uint64(len(span))
-	}
-	c.meta[chunkSize] = n << flagBits
 	c.rare = d.rare.seal()
 	return c
 }
 
+// bestShift is the width of row that takes the least memory.
+func (d *chunkDraft) bestShift() uint8 {
+	const beyond, perGroup = 40, 2 // what it costs to be beyond the row, in words
+	best, least := uint8(2), 0
+	for shift := uint8(2); 1<<shift <= widestRow; shift++ {
+		cost := chunkSize << shift
+		for i := range chunkSize {
+			if n := d.span[i].hi - d.span[i].lo - (1<<shift - 1); n > 0 {
+				cost += beyond + perGroup*n
+			}
+		}
+		if least == 0 || cost < least {
+			best, least = shift, cost
+		}
+	}
+	return best
+}
+
+func fillRows[T uint16 | uint32](d *chunkDraft, rows []T, shift uint8) {
+	for i := range chunkSize {
+		row := rows[i<<shift:][:1<<shift]
+		groups := d.groups[d.span[i].lo:d.span[i].hi]
+		flags := d.flags[i]
+		if len(groups) > len(row)-1 {
+			flags |= hasMore
+			d.rare.more = append(d.rare.more, placed[[]uint32]{uint8(i), slices.Clone(groups[len(row)-1:])})
+			groups = groups[:len(row)-1]
+		}
+		row[0] = T(len(groups))<<flagBits | T(flags)
+		for k, g := range groups {
+			row[k+1] = T(g)
+		}
+	}
+}
+
 func (r *rareFacts) seal() *rareFacts {
-	if len(r.traits)+len(r.notBefore)+len(r.joined) == 0 {
+	if len(r.more)+len(r.traits)+len(r.notBefore)+len(r.joined) == 0 {
 		return nil
 	}
 	slices.SortFunc(r.traits, func(a, b placed[uint32]) int {
@@ -285,8 +316,11 @@ func (r *rareFacts) seal() *rareFacts {
 	slices.SortFunc(r.joined, func(a, b placed[joining]) int {
 		return int(a.place)<<32 + int(a.fact.group) - int(b.place)<<32 - int(b.fact.group)
 	})
-	return &rareFacts{slices.Clip(slices.Clone(r.traits)), slices.Clip(slices.Clone(r.notBefore)), slices.Clip(slices.Clone(r.joined))}
+	return &rareFacts{exact(r.more), exact(r.traits), exact(r.notBefore), exact(r.joined)}
 }
+
+// exact is a copy without room to grow.
+func exact[T any](list []T) []T { return append(make([]T, 0, len(list)), list...) }
 
 // check refuses ids out of range.
 func (p *Person) check() error {
@@ -356,12 +390,7 @@ func (c *chunk) counts() (people, memberships int) {
 	if c == nil {
 		return 0, 0
 	}
-	for _, meta := range c.meta[:chunkSize] {
-		if personFlags(meta)&isThere != 0 {
-			people++
-		}
-	}
-	return people, int(c.meta[chunkSize] >> flagBits)
+	return int(c.people), int(c.groups)
 }
 
 // put adds or replaces p, and reports whether he was there.

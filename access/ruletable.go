@@ -7,27 +7,8 @@ import (
 	"time"
 )
 
-// hotRule is what a check reads of a rule that its walk came to.
-type hotRule struct {
-	from, until   int64 // instants; from ≤ t < until
-	role, through uint32
-	kind          Kind
-	channel       Channel
-	bits          ruleBits
-}
-
-// ruleBits say what else must be looked at.
-type ruleBits uint8
-
-const (
-	ruleExcepts ruleBits = 1 << iota // everywhere but for some sites
-	ruleCohort                       // the subject is a cohort
-	ruleFor                          // ends some time after joining
-
-	needsLook = ruleExcepts | ruleCohort
-)
-
-// coldRule is the rest of a rule, for explaining and for changing it.
+// coldRule is the rest of a rule: its times, and what explaining and changing it
+// want.
 type coldRule struct {
 	id      RuleID // zero for a free slot
 	subject subjectKey
@@ -164,10 +145,10 @@ func cloneLabels(m map[string]string) map[string]string {
 
 // rule unpacks the rule in slot.
 func (s *snapshot) rule(slot uint32) *Rule {
-	h, c := s.hot.at(slot), s.cold.at(slot)
+	h, c := *s.hot.at(slot), s.cold.at(slot)
 	r := &Rule{
-		ID: c.id, Kind: h.kind, Subject: c.subject.subject(), Role: c.role, Actions: s.sets.sets[h.role],
-		Scope: c.scope.clone(), TokenCeiling: c.ceiling, Channel: h.channel, Origin: *c.origin,
+		ID: c.id, Kind: h.kind(), Subject: c.subject.subject(), Role: c.role, Actions: s.sets.sets[h.role()],
+		Scope: c.scope.clone(), TokenCeiling: c.ceiling, Channel: h.channel(), Origin: *c.origin,
 	}
 	r.Origin.Group = c.group
 	if c.window != nil {

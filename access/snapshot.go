@@ -177,9 +177,8 @@ func (s *Snapshot) Subjects(person PersonID) iter.Seq[Subject] {
 
 func (s *snapshot) subjectKeys(w *who) []subjectKey {
 	keys := []subjectKey{keyEveryone, keySignedIn, keyPerson | subjectKey(w.id)}
-	lo, hi := w.span()
-	for i := lo; i < hi; i++ {
-		keys = append(keys, keyGroup|subjectKey(w.chunk.group(i)))
+	for _, g := range w.groups(nil) {
+		keys = append(keys, keyGroup|subjectKey(g))
 	}
 	for _, t := range w.traits() {
 		keys = append(keys, keyTrait|subjectKey(t.fact))

@@ -14,41 +14,28 @@ type tally struct {
 }
 
 // add counts the rule in slot, which reaches the person through via.
-func (t *tally) add(s *snapshot, slot uint32, w *who, via subjectKey) {
-	h := s.hot.at(slot)
-	l := s.liveness(slot, h, w, via, t.now)
-	switch h.kind {
+func (t *tally) add(s *snapshot, h hotRule, slot uint32, w *who, via subjectKey) {
+	l := s.liveness(h, slot, w, via, t.now)
+	switch h.kind() {
 	case Grant:
 		t.grant(s, h, l)
 	case Deny:
-		t.denied = t.denied || l == live && s.sets.sets[h.role].has(t.action)
+		t.denied = t.denied || l == live && s.sets.sets[h.role()].has(t.action)
 	case Cap:
-		t.capped = t.capped || l == live && h.binds(t.channel) && !s.sets.sets[h.role].has(t.action)
+		t.capped = t.capped || l == live && h.binds(t.channel) && !s.sets.sets[h.role()].has(t.action)
 	}
 }
 
-func (t *tally) grant(s *snapshot, h *hotRule, l liveness) {
+func (t *tally) grant(s *snapshot, h hotRule, l liveness) {
 	contributes := s.sets.sets[h.contribution(t.channel)].has(t.action)
 	switch l {
 	case live:
-		t.granted = t.granted || s.sets.sets[h.role].has(t.action)
+		t.granted = t.granted || s.sets.sets[h.role()].has(t.action)
 		t.through = t.through || contributes
 	case ended:
 		t.ended = t.ended || contributes
 	}
 }
-
-// contribution is the set that a grant adds through a channel.
-func (h *hotRule) contribution(c Channel) uint32 {
-	if c == TokenChannel {
-		return h.through
-	}
-	return h.role
-}
-
-// binds reports whether a cap restricts a channel. What is neither token nor
-// session, the public, is bound by caps on any channel.
-func (h *hotRule) binds(c Channel) bool { return h.channel == AnyChannel || h.channel == c }
 
 // code is what the rules alone decide.
 func (t tally) code() Code {
@@ -76,19 +63,18 @@ type mass struct {
 	capped  Actions // what caps take away
 }
 
-func (m *mass) add(s *snapshot, slot uint32, w *who, via subjectKey) {
-	h := s.hot.at(slot)
-	if s.liveness(slot, h, w, via, m.now) != live {
+func (m *mass) add(s *snapshot, h hotRule, slot uint32, w *who, via subjectKey) {
+	if s.liveness(h, slot, w, via, m.now) != live {
 		return
 	}
-	switch h.kind {
+	switch h.kind() {
 	case Grant:
 		m.raw = m.raw.Union(s.sets.sets[h.contribution(m.channel)])
 	case Deny:
-		m.denied = m.denied.Union(s.sets.sets[h.role])
+		m.denied = m.denied.Union(s.sets.sets[h.role()])
 	case Cap:
 		if h.binds(m.channel) {
-			m.capped = m.capped.Union(s.catalogue.all.Minus(s.sets.sets[h.role]))
+			m.capped = m.capped.Union(s.catalogue.all.Minus(s.sets.sets[h.role()]))
 		}
 	}
 }

@@ -3,83 +3,100 @@ package access
 // visitor is called with every rule whose subject w has, a cohort's included,
 // and whose scope has the site; via is w's own subject that led to it. A cohort's
 // rule may come more than once, by different ways.
-type visitor func(rule uint32, via subjectKey)
+type visitor func(h hotRule, slot uint32, via subjectKey)
 
 // walk is the one way through the rules: Check, Effective, Explain, Sites and
 // WhoCan all see what it visits and nothing else. A nil site is Global.
 func (s *snapshot) walk(w *who, at *siteFacts, visit visitor) {
-	if len(s.everywhere.words) != 0 {
-		s.walkEdges(w, &s.everywhere, at, visit)
+	p := path{s: s, who: w, at: at, here: &noEdges}
+	if at != nil {
+		p.here = &at.edges
 	}
-	if at != nil && len(at.edges.words) != 0 {
-		s.walkEdges(w, &at.edges, at, visit)
-	}
-}
-
-func (s *snapshot) walkEdges(w *who, e *edges, at *siteFacts, visit visitor) {
-	s.walkSubject(w, e, keyEveryone, at, visit)
+	p.subject(keyEveryone, visit)
 	if w.anonymous {
 		return
 	}
-	s.walkSubject(w, e, keySignedIn, at, visit)
-	s.walkSubject(w, e, keyPerson|subjectKey(w.id), at, visit)
-	lo, hi := w.span()
+	p.subject(keySignedIn, visit)
+	p.subject(keyPerson|subjectKey(w.id), visit)
 	if w.chunk.narrow != nil {
-		walkGroups(s, w, e, w.chunk.narrow[lo:hi], at, visit)
+		walkGroups(&p, w.narrow(), visit)
 	} else {
-		walkGroups(s, w, e, w.chunk.wide[lo:hi], at, visit)
+		walkGroups(&p, w.wide(), visit)
 	}
-	for _, t := range w.traits() {
-		s.walkSubject(w, e, keyTrait|subjectKey(t.fact), at, visit)
+	if w.flags&(hasMore|hasTraits) != 0 {
+		walkGroups(&p, w.more(), visit)
+		for _, t := range w.traits() {
+			p.subject(keyTrait|subjectKey(t.fact), visit)
+		}
 	}
 	if w.extra != 0 {
-		s.walkSubject(w, e, w.extra, at, visit)
+		p.subject(w.extra, visit)
 	}
 }
 
-func walkGroups[T uint16 | uint32](s *snapshot, w *who, e *edges, groups []T, at *siteFacts, visit visitor) {
+// path is where a walk goes: one person over the rules here and everywhere.
+type path struct {
+	s    *snapshot
+	who  *who
+	at   *siteFacts
+	here *edges
+}
+
+// walkGroups asks both filters about each group, and looks further for those few
+// that one of them lets through.
+func walkGroups[T uint16 | uint32](p *path, groups []T, visit visitor) {
+	here, all := p.here, &p.s.everywhere
 	for _, g := range groups {
 		k := keyGroup | subjectKey(g)
-		if hash := k.hash(); e.maybe(hash) {
-			if ref := e.find(k, hash); ref != 0 {
-				s.walkRules(w, e, ref, k, at, visit)
-			}
+		hash := k.hash()
+		if (here.maybe(hash)|all.maybe(hash))&1 != 0 {
+			p.found(k, hash, visit)
 		}
 	}
 }
 
-func (s *snapshot) walkSubject(w *who, e *edges, k subjectKey, at *siteFacts, visit visitor) {
-	if hash := k.hash(); e.maybe(hash) {
-		if ref := e.find(k, hash); ref != 0 {
-			s.walkRules(w, e, ref, k, at, visit)
+func (p *path) subject(k subjectKey, visit visitor) {
+	hash := k.hash()
+	if (p.here.maybe(hash)|p.s.everywhere.maybe(hash))&1 != 0 {
+		p.found(k, hash, visit)
+	}
+}
+
+func (p *path) found(k subjectKey, hash uint32, visit visitor) {
+	if ref, hot := p.here.find(k, hash); ref != 0 {
+		p.rules(p.here, ref, hot, k, visit)
+	}
+	if p.s.everywhere.maybe(hash)&1 != 0 {
+		if ref, hot := p.s.everywhere.find(k, hash); ref != 0 {
+			p.rules(&p.s.everywhere, ref, hot, k, visit)
 		}
 	}
 }
 
-// walkRules visits the rules behind ref that really are about w and the site.
-func (s *snapshot) walkRules(w *who, e *edges, ref uint32, via subjectKey, at *siteFacts, visit visitor) {
-	for i := ref; ; i++ {
-		rule := ref
-		if ref&lastRule == 0 {
-			rule = e.list[i]
-		}
-		slot := rule &^ lastRule
-		if h := s.hot.at(slot); h.bits&needsLook == 0 || s.reaches(slot, h, w, at) {
-			visit(slot, via)
-		}
-		if rule&lastRule != 0 {
-			return
-		}
+// rules visits the rules behind ref that really are about the person and the site.
+func (p *path) rules(e *edges, ref uint32, hot hotRule, via subjectKey, visit visitor) {
+	if ref&onlyRule != 0 {
+		p.rule(hot, ref&^onlyRule, via, visit)
+		return
+	}
+	for _, x := range e.run(ref) {
+		p.rule(x.hot, x.slot, via, visit)
+	}
+}
+
+func (p *path) rule(h hotRule, slot uint32, via subjectKey, visit visitor) {
+	if h.bits()&needsLook == 0 || p.s.reaches(h, slot, p.who, p.at) {
+		visit(h, slot, via)
 	}
 }
 
 // reaches decides what the edges leave open: excepted sites and cohorts.
-func (s *snapshot) reaches(slot uint32, h *hotRule, w *who, at *siteFacts) bool {
+func (s *snapshot) reaches(h hotRule, slot uint32, w *who, at *siteFacts) bool {
 	cold := s.cold.at(slot)
-	if h.bits&ruleExcepts != 0 && at != nil && cold.scope.excludes(at.ID) {
+	if h.bits()&ruleExcepts != 0 && at != nil && cold.scope.excludes(at.ID) {
 		return false
 	}
-	if h.bits&ruleCohort != 0 {
+	if h.bits()&ruleCohort != 0 {
 		c, ok := s.cohorts.get(CohortID(cold.subject & keyIDMask))
 		return ok && c.holds(w)
 	}

@@ -10,15 +10,40 @@ import (
 type who struct {
 	chunk     *chunk
 	place     uint8
+	count     uint8 // of groups in the row
 	flags     personFlags
 	anonymous bool
 	id        uint32
 	extra     subjectKey // a group he is imagined to be in, for Explanation.Nearest
 }
 
-// span is where the groups of w lie in its chunk.
-func (w *who) span() (lo, hi uint64) {
-	return w.chunk.meta[w.place] >> flagBits, w.chunk.meta[int(w.place)+1] >> flagBits
+// narrow and wide are the groups in w's row, whichever the chunk has.
+func (w *who) narrow() []uint16 {
+	return w.chunk.narrow[int(w.place)<<w.chunk.shift+1:][:w.count]
+}
+
+func (w *who) wide() []uint32 {
+	return w.chunk.wide[int(w.place)<<w.chunk.shift+1:][:w.count]
+}
+
+// more is the groups beyond the row.
+func (w *who) more() []uint32 {
+	if w.flags&hasMore == 0 {
+		return nil
+	}
+	return rareOf(w.chunk.rare.more, w.place)[0].fact
+}
+
+// groups appends all groups of w, ascending, to list.
+func (w *who) groups(list []uint32) []uint32 {
+	if w.chunk.narrow == nil {
+		list = append(list, w.wide()...)
+	} else {
+		for _, g := range w.narrow() {
+			list = append(list, uint32(g))
+		}
+	}
+	return append(list, w.more()...)
 }
 
 func (w *who) notBefore() time.Time {
@@ -72,14 +97,15 @@ func (w *who) has(k subjectKey) bool {
 }
 
 func (w *who) inGroup(g uint32) bool {
-	lo, hi := w.span()
-	if w.chunk.narrow != nil {
-		if g > 1<<16-1 {
-			return false
-		}
-		_, ok := slices.BinarySearch(w.chunk.narrow[lo:hi], uint16(g))
-		return ok
+	in := false
+	switch {
+	case w.chunk.narrow == nil:
+		_, in = slices.BinarySearch(w.wide(), g)
+	case g <= 1<<16-1:
+		_, in = slices.BinarySearch(w.narrow(), uint16(g))
 	}
-	_, ok := slices.BinarySearch(w.chunk.wide[lo:hi], g)
-	return ok
+	if !in && w.flags&hasMore != 0 {
+		_, in = slices.BinarySearch(w.more(), g)
+	}
+	return in
 }

@@ -53,6 +53,7 @@ type differ struct {
 	level         map[int32]access.Level
 	moves         map[moveKey]*mover
 	order         []*mover
+	seen          []int32 // of cells
 }
 
 // markBits say why a subject matters.
@@ -432,14 +433,14 @@ func (d *differ) touched(c *class) bitmap {
 // cells divides sites into those that all rules of c treat alike.
 func (d *differ) cells(c *class, sites bitmap) []bitmap {
 	cells := []bitmap{sites}
-	seen := map[int32]bool{}
+	d.seen = d.seen[:0]
 	for _, s := range c.sides {
 		for _, f := range s.facts {
 			fact := &d.facts[f]
-			if seen[fact.sites] || !fact.reach.meets(sites) {
+			if slices.Contains(d.seen, fact.sites) || !fact.reach.meets(sites) {
 				continue
 			}
-			seen[fact.sites] = true
+			d.seen = append(d.seen, fact.sites)
 			for i, n := 0, len(cells); i < n; i++ {
 				in, out := cells[i].split(fact.reach)
 				if in != nil && out != nil {
@@ -534,14 +535,16 @@ func (d *differ) hasAny(s *side) bool {
 	case s.owner:
 		return true
 	}
-	all := make(bitmap, d.words)
+	all, restricted := make(bitmap, d.words), false
 	for _, f := range s.facts {
-		if d.facts[f].kind == access.Grant {
-			all.or(d.facts[f].reach)
+		f := &d.facts[f]
+		restricted = restricted || f.kind != access.Grant
+		if f.kind == access.Grant && f.session != 0 {
+			all.or(f.reach)
 		}
 	}
-	if all.empty() {
-		return false
+	if !restricted || all.empty() {
+		return !all.empty()
 	}
 	for _, cell := range d.cells(&class{sides: [2]side{*s}}, all) {
 		i := cell.first()
@@ -564,6 +567,7 @@ type moveKey struct {
 type mover struct {
 	moveKey
 	classes []*class
+	people  int
 }
 
 func (d *differ) move(k moveKey, sites bitmap, c *class) {
@@ -574,7 +578,7 @@ func (d *differ) move(k moveKey, sites bitmap, c *class) {
 		d.moves[k] = m
 		d.order = append(d.order, m)
 	}
-	m.classes = append(m.classes, c)
+	m.classes, m.people = append(m.classes, c), m.people+len(c.members)
 }
 
 // collect turns movers into moves. Sites that the same movers touch share the
@@ -617,7 +621,11 @@ func (d *differ) list(lists map[string][]access.PersonID, movers []int32) []acce
 	if list, ok := lists[string(key)]; ok {
 		return list
 	}
-	var list []access.PersonID
+	n := 0
+	for _, m := range movers {
+		n += d.order[m].people
+	}
+	list := make([]access.PersonID, 0, n)
 	for _, m := range movers {
 		for _, c := range d.order[m].classes {
 			list = append(list, c.members...)
