@@ -1,0 +1,150 @@
+package access
+
+import "time"
+
+// question is a request whose names were found.
+type question struct {
+	who    who // the person, unless nobody had to be known
+	site   *siteFacts
+	siteID SiteID
+	action ActionID
+	at     time.Time
+	now    int64
+}
+
+// Check answers r. It does not allocate.
+func (s *Snapshot) Check(r Request) Decision {
+	q, code := s.ask(&r)
+	if code == 0 {
+		code = s.decide(&q, &r)
+	}
+	return Decision{Allowed: code == Allowed, Code: code, Revision: s.revision}
+}
+
+// ask finds what r names; its code is 0 or why it cannot be asked.
+func (s *snapshot) ask(r *Request) (q question, code Code) {
+	if r.At.IsZero() || s.catalogue == nil {
+		return q, Stale // nobody knows when, or anything
+	}
+	if int(r.Action) >= len(s.catalogue.actions) {
+		return q, UnknownAction
+	}
+	if r.Site != Global {
+		f, ok := s.sites.get(r.Site)
+		if !ok {
+			return q, UnknownSite
+		}
+		q.site = f
+	}
+	q.siteID, q.action, q.at, q.now = r.Site, r.Action, r.At, instant(r.At)
+	var ok bool
+	if q.who, ok = s.subject(r); !ok {
+		return q, UnknownSubject
+	}
+	return q, 0
+}
+
+// subject finds the person that r is about: the one named, or else the owner of
+// its first token. Every token must be his. Nobody need be known when no
+// credential is anybody's.
+func (s *snapshot) subject(r *Request) (w who, ok bool) {
+	id, somebodys := r.Person, false
+	for i := range 1 + len(r.Also) {
+		switch c := r.credential(i); c.Kind {
+		case SessionCredential, AnyTokenCredential:
+			somebodys = true
+		case TokenCredential:
+			t, ok := s.tokens.get(c.Token)
+			if !ok || id != 0 && t.Owner != id {
+				return who{}, false
+			}
+			if somebodys = true; id == 0 { // a given id is not made to wait for the token
+				id = t.Owner
+			}
+		}
+	}
+	if !somebodys {
+		return who{}, true
+	}
+	return s.people.find(id)
+}
+
+// credential is the i-th of the request.
+func (r *Request) credential(i int) *Credential {
+	if i == 0 {
+		return &r.Credential
+	}
+	return &r.Also[i-1]
+}
+
+// decide asks for each credential by itself, and answers with the worst.
+func (s *snapshot) decide(q *question, r *Request) Code {
+	code := s.decideOne(q, &r.Credential)
+	for i := range r.Also {
+		if c := s.decideOne(q, &r.Also[i]); rank[c] < rank[code] {
+			code = c
+		}
+	}
+	return code
+}
+
+// rank orders the codes: when several would do, the lowest is given.
+var rank = [...]uint8{
+	Stale: 1, UnknownAction: 2, UnknownSite: 3, UnknownSubject: 4, Anonymous: 5, Revoked: 6, ExpiredToken: 7, Locked: 8, Suspended: 9,
+	ExpiredGrant: 10, NoGrant: 11, DeniedRule: 12, CapUser: 13, CeilingMapping: 14, CeilingToken: 15, CeilingSession: 16, Allowed: 17,
+}
+
+func (s *snapshot) decideOne(q *question, c *Credential) Code {
+	switch c.Kind {
+	case SessionCredential:
+		ill := s.sessionAilment(c, &q.who, q.action, q.at)
+		return s.decideAs(q, SessionChannel, ill, CeilingSession)
+	case TokenCredential:
+		t, _ := s.tokens.get(c.Token)
+		ill := s.chainAilment(t, q.siteID, q.action, q.at)
+		return s.decideAs(q, TokenChannel, ill, CeilingToken)
+	case AnyTokenCredential:
+		return s.decideAs(q, TokenChannel, 0, CeilingToken)
+	case AnonymousCredential:
+		if public := (who{anonymous: true}); s.tally(q, &public, AnyChannel).code() == Allowed && s.catalogue.levels[View].has(q.action) {
+			return Allowed
+		}
+	}
+	return Anonymous
+}
+
+// decideAs joins what the credential, the person and the rules say.
+func (s *snapshot) decideAs(q *question, ch Channel, ill ailment, limit Code) Code {
+	if ill&(isRevoked|isExpired) != 0 {
+		return ill.code(limit)
+	}
+	if code := q.who.barred(); code != 0 {
+		return code
+	}
+	if q.who.flags&isOwner == 0 {
+		if code := s.tally(q, &q.who, ch).code(); code != Allowed {
+			return code
+		}
+	}
+	if ill != 0 {
+		return limit
+	}
+	return Allowed
+}
+
+// barred is why w may do nothing at all, 0 when he is not barred.
+func (w *who) barred() Code {
+	switch {
+	case w.flags&isLocked != 0:
+		return Locked
+	case w.flags&isSuspended != 0:
+		return Suspended
+	}
+	return 0
+}
+
+func (s *snapshot) tally(q *question, w *who, ch Channel) tally {
+	t := tally{action: q.action, channel: ch, now: q.now}
+	s.walk(w, q.site, func(h hotRule, slot uint32, via subjectKey) { t.add(s, h, slot, w, via) })
+	return t
+}
