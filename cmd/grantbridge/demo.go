@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"grantbridge/access"
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/cmd/grantbridge/internal/demo"
 	"grantbridge/mapping"
@@ -174,10 +173,7 @@ func (d *demoRun) mappingLine(ctx context.Context, g *generation) (string, error
 	if err := g.Sync(ctx, 0); err != nil {
 		return "", err
 	}
-	set, problems, err := g.ParseMapping(ctx, "mapping.yaml", demo.Mapping)
-	if err != nil {
-		return "", err
-	}
+	set, problems := g.ParseMapping("mapping.yaml", demo.Mapping)
 	if set == nil {
 		return "", problems
 	}
@@ -210,16 +206,9 @@ func plural(n int, one, many string) string {
 	return thousands(n) + " " + many
 }
 
-func (g *generation) sites() []access.Site {
-	if s, _ := g.Holder().Snapshot(now()); s != nil {
-		return s.AllSites()
-	}
-	return nil
-}
-
 // token gives Clara Moreau the token that the hints name, once.
 func (d *demoRun) token(ctx context.Context, g *generation) error {
-	if t, err := g.FindToken(ctx, demoToken); err == nil && t.Revoked.IsZero() {
+	if t, err := g.FindToken(demoToken); err == nil && t.Revoked.IsZero() {
 		return nil
 	}
 	p, err := g.FindPerson("clara.moreau")

@@ -11,6 +11,7 @@ import (
 
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/provision"
+	"grantbridge/store"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -60,7 +61,7 @@ func (d *doctor) examine(ctx context.Context) {
 	defer b.close()
 	d.store(ctx, b)
 	d.rules(ctx, b)
-	d.sources(b)
+	d.sources(ctx, b)
 	d.server(ctx, l)
 }
 
@@ -112,13 +113,24 @@ func (d *doctor) rules(ctx context.Context, b *bridge) {
 	if b.cfg.MappingFile != "" {
 		d.mappingFile(ctx, b)
 	}
-	if st.Held > 0 {
-		d.warn("held plans", "%d wait for a decision; grantbridge sync list", st.Held)
-	}
+	d.held(ctx, b)
 	if least := b.cfg.Limits.SuperusersAtLeast; st.Superusers < least {
 		d.warn("superusers", "%d work, %d are wanted; nobody else can administer the platform", st.Superusers, least)
 	}
 	d.groups(ctx, b)
+}
+
+func (d *doctor) held(ctx context.Context, b *bridge) {
+	err := b.st.Read(ctx, func(v *store.View) error {
+		holds, err := v.Holds(ctx, false)
+		if len(holds) > 0 {
+			d.warn("held plans", "%d wait for a decision; grantbridge sync list", len(holds))
+		}
+		return err
+	})
+	if err != nil {
+		d.fail("held plans", "%s", explainError(err))
+	}
 }
 
 func (d *doctor) mappingFile(ctx context.Context, b *bridge) {
@@ -153,7 +165,7 @@ func (d *doctor) groups(ctx context.Context, b *bridge) {
 	}
 }
 
-func (d *doctor) sources(b *bridge) {
+func (d *doctor) sources(ctx context.Context, b *bridge) {
 	tokens := liveSCIMTokens(b.st)
 	status := b.Status().Sources
 	for _, n := range b.cfg.SourceNames() {
@@ -161,22 +173,30 @@ func (d *doctor) sources(b *bridge) {
 		if token, _ := b.cfg.SCIMToken(n); c.SCIM != nil && tokens[n] == 0 && token == "" {
 			d.warn("source "+n, "has no live token; grantbridge scim-token create --source %s", n)
 		}
-		d.lastHeard(n, status)
+		if c.SCIM != nil {
+			d.lastHeard(ctx, b, n, status[n])
+		}
 		if c.SAML != nil || c.LDAP != nil {
 			d.warn("source "+n, "its saml or ldap block is checked, but not served by this version")
 		}
 	}
 }
 
-func (d *doctor) lastHeard(name string, status map[string]provision.SourceStatus) {
-	s, known := status[name]
+func (d *doctor) lastHeard(ctx context.Context, b *bridge, name string, s provision.SourceStatus) {
+	var last []store.Entry
+	err := b.st.Read(ctx, func(v *store.View) (err error) {
+		last, err = v.Audit(ctx, store.AuditQuery{Actor: "scim:" + name, Limit: 1})
+		return err
+	})
 	switch {
-	case !known || s.LastChange.IsZero():
-		d.warn("source "+name, "never sent anything")
+	case err != nil:
+		d.fail("source "+name, "%s", explainError(err))
 	case s.Disabled:
 		d.warn("source "+name, "is disabled in the store until the server starts with this configuration")
+	case len(last) == 0:
+		d.warn("source "+name, "never sent anything")
 	default:
-		d.ok("source "+name, "%s, %s, last change %s", count(s.People, "person"), count(s.Groups, "group"), when(s.LastChange))
+		d.ok("source "+name, "%s, last change %s", count(s.Groups, "group"), when(last[0].At))
 	}
 }
 

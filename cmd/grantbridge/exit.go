@@ -99,9 +99,6 @@ func explainError(err error) string {
 		return fmt.Sprintf("%s\n  see it      grantbridge sync list\n  approve it  grantbridge sync apply %d --hash %s\n  drop it     grantbridge sync discard %d",
 			says, held.Hold.ID, held.Hold.Hash, held.Hold.ID)
 	}
-	if refused, ok := errors.AsType[*provision.RefusedError](err); ok {
-		return "refused: " + refused.Says + "; nothing was changed"
-	}
 	switch {
 	case errors.Is(err, store.ErrSchema):
 		return says + "; bring it up to date with: grantbridge migrate up"

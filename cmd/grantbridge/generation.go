@@ -3,55 +3,25 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
-	"sync"
 
+	"grantbridge/access"
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/mapping"
 	"grantbridge/provision"
 	"grantbridge/store"
 )
 
-// generation is what one reading of the configuration makes: an engine that
-// follows the store, and the doors in front of it.
+// generation is what one reading of the configuration makes. The engine and the
+// decision API are the same in all of them.
 type generation struct {
-	*engine
-	cfg  *config.Loaded
-	held string // what the guard said to the mapping file, or ""
-}
-
-// engine is the part of a generation that survives a reload which does not
-// touch it.
-type engine struct {
 	*provision.Engine
-	doors  http.Handler
-	mu     sync.RWMutex // held for reading by each request
-	cancel context.CancelFunc
-	done   chan struct{}
-}
-
-func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	e.doors.ServeHTTP(w, r)
-}
-
-// stop ends the following of the store and waits for it.
-func (e *engine) stop() {
-	e.cancel()
-	<-e.done
-}
-
-// retire stops when the requests under way are answered.
-func (e *engine) retire() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stop()
+	cfg  *config.Loaded
+	scim http.Handler
+	held string // what the guard said to the mapping file, or ""
 }
 
 // byConfig says that the configuration does it.
@@ -59,49 +29,48 @@ func byConfig(reason string) store.By {
 	return store.By{Actor: "config", Via: "config", Reason: reason, Lane: store.LaneNormal}
 }
 
-// generate makes a whole generation.
-func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, error) {
-	eng, err := provision.New(ctx, s.st, provision.Config{
-		Sources: l.StoreSources(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst,
+func (s *server) engineConfig(l *config.Loaded) provision.Config {
+	return provision.Config{
+		Catalogue: catalogue(), Sources: l.StoreSources(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst,
 		MaxStaleness: durationOf(l.Limits.MaxStaleness), Zone: l.Location(), Log: s.log,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the store: %w", err)
 	}
-	g := &generation{cfg: l, engine: &engine{Engine: eng, done: make(chan struct{})}}
-	if err := g.bootstrap(ctx); err != nil {
-		return nil, err
-	}
-	g.doors = s.doors(eng, l)
-	g.follow(s)
-	return g, nil
 }
 
-// follow runs the engine until stop.
-func (g *generation) follow(s *server) {
-	ctx, cancel := context.WithCancel(context.Background())
-	g.cancel = cancel
-	e := g.engine
-	go func() {
-		defer close(e.done)
-		if err := e.Run(ctx); err != nil {
-			s.log.Error("following the store ended", "reason", err.Error())
-		}
-	}()
+// first makes the engine and the first generation.
+func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
+	if s.engine, err = provision.New(ctx, s.st, s.engineConfig(l)); err != nil {
+		return fmt.Errorf("read the store: %w", err)
+	}
+	g, err := s.generate(ctx, l)
+	if err == nil {
+		s.api = s.decisions(l)
+		s.live.Store(g)
+	}
+	return err
 }
 
-// next is the generation after old for a new configuration. The engine stays
-// when nothing it was made from has changed.
-func (s *server) next(ctx context.Context, old *generation, l *config.Loaded) (*generation, error) {
-	if !sameEngine(&old.cfg.Config, &l.Config) {
-		return s.generate(ctx, l)
-	}
-	g := &generation{engine: old.engine, cfg: l}
+func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, error) {
+	g := &generation{Engine: s.engine, cfg: l, scim: s.scimDoor(l)}
 	return g, g.bootstrap(ctx)
 }
 
-func sameEngine(a, b *config.Config) bool {
-	return reflect.DeepEqual(a.Sources, b.Sources) && a.Limits == b.Limits && a.Zone == b.Zone && a.BaseURL == b.BaseURL
+// next is the generation after old, or old's configuration is put back.
+func (s *server) next(ctx context.Context, old *generation, l *config.Loaded) (*generation, error) {
+	if err := s.engine.Reconfigure(ctx, s.engineConfig(l)); err != nil {
+		return nil, s.putBack(ctx, old, err)
+	}
+	g, err := s.generate(ctx, l)
+	if err != nil {
+		return nil, s.putBack(ctx, old, err)
+	}
+	return g, nil
+}
+
+func (s *server) putBack(ctx context.Context, old *generation, why error) error {
+	if err := s.engine.Reconfigure(ctx, s.engineConfig(old.cfg)); err != nil {
+		return fmt.Errorf("%w (and the old configuration could not be put back: %w)", why, err)
+	}
+	return why
 }
 
 // bootstrap brings what the file says into the store: sites, tokens, rules.
@@ -119,9 +88,14 @@ func (g *generation) bootstrap(ctx context.Context) error {
 	return g.mappingFile(ctx)
 }
 
+// configToken keeps the token that the configuration names, once.
 func (g *generation) configToken(ctx context.Context, source string) error {
 	secret, err := g.cfg.SCIMToken(source)
 	if err != nil || secret == "" {
+		return err
+	}
+	known, err := g.knowsToken(ctx, source, secret)
+	if err != nil || known {
 		return err
 	}
 	err = g.MintSCIMToken(ctx, byConfig("token of the configuration"), &store.MintSCIMToken{Source: source, Secret: secret})
@@ -129,6 +103,20 @@ func (g *generation) configToken(ctx context.Context, source string) error {
 		return fmt.Errorf("token of source %q: %w", source, err)
 	}
 	return nil
+}
+
+// knowsToken reports whether the store has the token already, also when it was
+// revoked: a restart must not bring a revoked token back.
+func (g *generation) knowsToken(ctx context.Context, source, secret string) (known bool, err error) {
+	digest := store.Digest(secret)
+	err = g.Store().Read(ctx, func(v *store.View) error {
+		tokens, err := v.SCIMTokens(ctx)
+		for _, t := range tokens {
+			known = known || t.Source == source && bytes.Equal(t.Digest, digest)
+		}
+		return err
+	})
+	return known, err
 }
 
 // mappingFile applies the configured rules through the guard. A held plan is
@@ -145,21 +133,15 @@ func (g *generation) mappingFile(ctx context.Context) error {
 	if live, err := liveMapping(ctx, g.Store()); err != nil || bytes.Equal([]byte(live.Text), text) {
 		return err
 	}
-	_, p, err := g.SetMapping(ctx, byConfig("mapping_file"), filepath.Base(file), text, "from "+filepath.Base(file), "")
+	_, _, err = g.SetMapping(ctx, byConfig("mapping_file"), file, text, "from "+filepath.Base(file), "")
 	if isOne[*provision.HeldError](err) || isOne[*provision.RefusedError](err) {
 		g.held = explainError(err)
 		return nil
 	}
-	if err == nil && p != nil && failing(p.Tests) > 0 {
-		err = errors.New("its tests fail")
-	}
-	if isOne[mapping.Problems](err) {
+	if err == nil || isOne[mapping.Problems](err) {
 		return err
 	}
-	if err != nil {
-		return fmt.Errorf("mapping_file: %w", err)
-	}
-	return nil
+	return invalid(fmt.Errorf("mapping_file: %w", err))
 }
 
 func liveMapping(ctx context.Context, st *store.Store) (m store.Mapping, err error) {
@@ -178,4 +160,11 @@ func failing(tests []mapping.TestResult) int {
 		}
 	}
 	return n
+}
+
+func (g *generation) sites() []access.Site {
+	if s, _ := g.Holder().Snapshot(now()); s != nil {
+		return s.AllSites()
+	}
+	return nil
 }

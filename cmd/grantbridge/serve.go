@@ -2,22 +2,24 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"log/slog"
-
 	"github.com/spf13/cobra"
 
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/provision"
 	"grantbridge/store"
 )
 
@@ -62,18 +64,22 @@ type serveOptions struct {
 	started func(context.Context, *server)
 }
 
-// server is the running program: one listener and one store, and the present
-// generation of what a reload can change.
+// server is the running program: one listener, one store and one engine, and the
+// present generation of what a reload can change.
 type server struct {
-	app      *app
-	o        serveOptions
-	st       *store.Store
-	log      *slog.Logger
-	level    *slog.LevelVar
-	ln       net.Listener
-	live     atomic.Pointer[generation]
-	draining atomic.Bool
-	work     sync.WaitGroup
+	app    *app
+	o      serveOptions
+	st     *store.Store
+	engine *provision.Engine
+	api    http.Handler // decisions, health, metrics
+	// cursorKey signs the SCIM door's cursors, also across reloads.
+	cursorKey []byte
+	log       *slog.Logger
+	level     *slog.LevelVar
+	ln        net.Listener
+	live      atomic.Pointer[generation]
+	draining  atomic.Bool
+	work      sync.WaitGroup
 }
 
 const (
@@ -95,8 +101,8 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	defer s.st.Close()
+	defer s.follow()()
 	defer s.work.Wait()
-	defer func() { s.live.Load().stop() }()
 	return s.run(ctx)
 }
 
@@ -115,7 +121,7 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 }
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {
-	s := &server{app: a, o: o, level: new(slog.LevelVar)}
+	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text())}
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {
@@ -125,14 +131,27 @@ func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (
 		_ = s.ln.Close()
 		return nil, err
 	}
-	g, err := s.generate(ctx, l)
-	if err != nil {
+	if err := s.first(ctx, l); err != nil {
 		_ = s.ln.Close()
 		_ = s.st.Close()
 		return nil, err
 	}
-	s.live.Store(g)
 	return s, nil
+}
+
+// follow lets the engine follow the store until stop is called.
+func (s *server) follow() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := s.engine.Run(ctx); err != nil {
+			s.log.Error("following the store ended", "reason", err.Error())
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
+	}
 }
 
 // run answers requests and signals.
@@ -192,13 +211,13 @@ func (s *server) drain(srv *http.Server, signals <-chan os.Signal) error {
 	return nil
 }
 
-// ServeHTTP answers by the present generation.
+// ServeHTTP is the one table of routes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() && r.URL.Path == "/readyz" {
-		http.Error(w, "stopping", http.StatusServiceUnavailable)
+	if strings.HasPrefix(r.URL.Path, "/scim/v2/") {
+		s.live.Load().scim.ServeHTTP(w, r)
 		return
 	}
-	s.live.Load().ServeHTTP(w, r)
+	s.api.ServeHTTP(w, r)
 }
 
 // reload reads the configuration again. What does not stand is refused whole.
@@ -217,8 +236,8 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.setLevel(l)
 	s.live.Store(next)
-	if next.engine != old.engine {
-		s.work.Go(old.retire)
+	if next.held != "" {
+		s.log.Warn("the mapping file was not applied; the live rules stay", "reason", next.held)
 	}
 	s.log.Info("configuration reloaded", "sources", l.SourceNames())
 }
@@ -228,7 +247,8 @@ func (s *server) warnFixed(old, l *config.Loaded) {
 	for _, f := range []struct {
 		key      string
 		was, now string
-	}{{"listen", old.Listen, l.Listen}, {"store", old.Store, l.Store}, {"log.format", old.Log.Format, l.Log.Format}} {
+	}{{"listen", old.Listen, l.Listen}, {"base_url", old.BaseURL, l.BaseURL}, {"store", old.Store, l.Store},
+		{"limits.max_staleness", old.Limits.MaxStaleness.String(), l.Limits.MaxStaleness.String()}, {"log.format", old.Log.Format, l.Log.Format}} {
 		if f.was != f.now {
 			s.log.Warn("this key needs a restart; the old value stays", "key", f.key)
 		}

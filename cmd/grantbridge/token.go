@@ -89,7 +89,7 @@ func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) erro
 		use = mayMake
 	}
 	return a.with(ctx, use, func(b *bridge) error {
-		t, err := a.tokenOf(ctx, b, f)
+		t, err := a.tokenOf(b, f)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) erro
 }
 
 // tokenOf is the token that the flags describe.
-func (a *app) tokenOf(ctx context.Context, b *bridge, f tokenFlags) (t store.Token, err error) {
+func (a *app) tokenOf(b *bridge, f tokenFlags) (t store.Token, err error) {
 	c, err := access.ParseCeiling(f.ceiling)
 	if err != nil {
 		return t, usage("--ceiling: %v", err)
@@ -127,7 +127,7 @@ func (a *app) tokenOf(ctx context.Context, b *bridge, f tokenFlags) (t store.Tok
 		}
 	}
 	if f.parent != "" {
-		parent, err := b.FindToken(ctx, f.parent)
+		parent, err := b.FindToken(f.parent)
 		if err != nil {
 			return t, err
 		}
@@ -288,7 +288,7 @@ func (a *app) tokenInspectCommand() *cobra.Command {
 		Long: "Inspect finds a token by id, prefix or name. Never write a secret on a command line.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				t, err := b.token(c.Context(), args[0])
+				t, err := b.token(args[0])
 				if err != nil {
 					return err
 				}
@@ -298,8 +298,8 @@ func (a *app) tokenInspectCommand() *cobra.Command {
 	}
 }
 
-func (b *bridge) token(ctx context.Context, which string) (store.Token, error) {
-	t, err := b.FindToken(ctx, which)
+func (b *bridge) token(which string) (store.Token, error) {
+	t, err := b.FindToken(which)
 	if errors.Is(err, store.ErrNotFound) {
 		return t, fmt.Errorf("no token %q: %w; see token list --all", shorten(which), err)
 	}
@@ -353,7 +353,7 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 }
 
 func (a *app) rotate(ctx context.Context, b *bridge, which string, overlap time.Duration, expires string) error {
-	old, err := b.token(ctx, which)
+	old, err := b.token(which)
 	if err != nil {
 		return err
 	}
@@ -375,7 +375,7 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 		Use: "revoke TOKEN", Short: "end a token now", Args: words("TOKEN"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				t, err := b.token(c.Context(), args[0])
+				t, err := b.token(args[0])
 				if err != nil {
 					return err
 				}
