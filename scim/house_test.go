@@ -189,3 +189,11 @@ func onBoth(t *testing.T, c scim.Config, f func(h *house)) {
 func onSQLite(t testing.TB, c scim.Config) *house {
 	return openHouse(t, storetest.Open(t, "sqlite", store.Options{}), c)
 }
+
+func mustJSON(s string) any {
+	var v any
+	if err := json.Unmarshal([]byte(s), &v); err != nil {
+		panic(err)
+	}
+	return v
+}
