@@ -236,9 +236,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.setLevel(l)
 	s.live.Store(next)
-	if next.held != "" {
-		s.log.Warn("the mapping file was not applied; the live rules stay", "reason", next.held)
-	}
+	s.report(next)
 	s.log.Info("configuration reloaded", "sources", l.SourceNames())
 }
 
