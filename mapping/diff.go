@@ -684,10 +684,9 @@ func (p *Plan) hash() string {
 	h := sha256.New()
 	var buf []byte
 	number := func(n int64) { buf = binary.BigEndian.AppendUint64(buf, uint64(n)) }
-	for _, n := range []int{p.People, p.Lose, p.Down, p.Gain, p.Up, p.SuperusersBefore, p.SuperusersAfter, len(p.Moves)} {
+	for _, n := range []int{p.Lose, p.Down, p.Gain, p.Up, p.SuperusersBefore, p.SuperusersAfter, len(p.Moves)} {
 		number(int64(n))
 	}
-	number(p.Base)
 	digests := map[*access.PersonID][32]byte{}
 	for _, m := range p.Moves {
 		number(int64(m.Site))

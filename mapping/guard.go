@@ -23,15 +23,42 @@ func (l Limits) Breaches(p *Plan) []Breach {
 	if s := l.PeopleRemoved.or(defaultRemoved); s.below(p.Lose, p.People) {
 		out = append(out, Breach{Limit: "people_removed", Says: fmt.Sprintf("all access would end for %s; the limit is %s", ofPeople(p.Lose, p.People), s)})
 	}
-	least := l.SuperusersAtLeast
-	if least == 0 {
-		least = defaultSuperusers
-	}
+	least := l.Superusers()
 	if p.SuperusersAfter < least && p.SuperusersAfter < p.SuperusersBefore {
 		out = append(out, Breach{Limit: "superusers_at_least", Final: true,
 			Says: fmt.Sprintf("%d of %d working superusers would remain; at least %d must", p.SuperusersAfter, p.SuperusersBefore, least)})
 	}
 	return out
+}
+
+// Superusers is how many working superusers there must be, the default when l
+// says nothing.
+func (l Limits) Superusers() int {
+	if l.SuperusersAtLeast == 0 {
+		return defaultSuperusers
+	}
+	return l.SuperusersAtLeast
+}
+
+// Or is l, and other where l says nothing.
+func (l Limits) Or(other Limits) Limits {
+	l.PeopleChanged = l.PeopleChanged.or(other.PeopleChanged)
+	l.PeopleRemoved = l.PeopleRemoved.or(other.PeopleRemoved)
+	if l.SuperusersAtLeast == 0 {
+		l.SuperusersAtLeast = other.SuperusersAtLeast
+	}
+	return l
+}
+
+// Of is how many of whole the share is, rounded down; of an unset share, none.
+func (s Share) Of(whole int) int {
+	switch {
+	case !s.Set:
+		return 0
+	case s.IsCount:
+		return s.Count
+	}
+	return int(s.Percent * float64(whole) / 100)
 }
 
 func (s Share) or(standard Share) Share {

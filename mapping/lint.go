@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -114,7 +115,7 @@ func (r *reader) lintMatch(f *face, m match) {
 }
 
 func nearHint(slug string, slugs map[string]access.SiteID) string {
-	if near := nearest(slug, keysOf(slugs)); near != "" {
+	if near := access.Nearest(slug, maps.Keys(slugs)); near != "" {
 		return "; the nearest is " + near
 	}
 	return ""

@@ -16,7 +16,8 @@ type Plan struct {
 	SuperusersBefore int    `json:"superusers_before"`
 	SuperusersAfter  int    `json:"superusers_after"`
 	Moves            []Move `json:"moves"` // removals first
-	// Hash binds the plan: equal plans on equal bases have equal hashes.
+	// Hash binds the plan to what it does: plans that move the same people in the
+	// same way have equal hashes, whatever else has changed since.
 	Hash string `json:"hash"`
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"grantbridge/access"
 )
 
 // widestExcerpt is the longest line that a problem shows.
@@ -136,58 +138,11 @@ func (n *notes) sorted() Problems {
 
 // didYouMean is the hint behind an unknown name, or the list when it is short.
 func didYouMean(name string, known []string) string {
-	if near := nearest(name, known); near != "" {
+	if near := access.Nearest(name, slices.Values(known)); near != "" {
 		return ", did you mean " + near + "?"
 	}
 	if 0 < len(known) && len(known) <= 8 {
 		return "; there are " + strings.Join(known, ", ")
 	}
 	return ""
-}
-
-// nearest is the known name that is least edits away from name, if few enough.
-func nearest(name string, known []string) string {
-	best, bestAt := "", max(1, min(3, utf8.RuneCountInString(name)/3))+1
-	folded := strings.ToLower(name)
-	for _, k := range known {
-		d := distance(folded, strings.ToLower(k), bestAt)
-		if d < bestAt || d == bestAt && best != "" && k < best {
-			best, bestAt = k, d
-		}
-	}
-	return best
-}
-
-// distance is the number of insertions, deletions, replacements and swaps of
-// neighbours between a and b (optimal string alignment), or something not below
-// limit when it is not below limit.
-func distance(a, b string, limit int) int {
-	x, y := []rune(a), []rune(b)
-	if d := len(x) - len(y); max(d, -d) >= limit {
-		return limit
-	}
-	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range x {
-		row[0] = i + 1
-		least := row[0]
-		for j := range y {
-			cost := 1
-			if x[i] == y[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-			least = min(least, row[j+1])
-		}
-		if least >= limit+1 {
-			return limit
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(y)]
 }

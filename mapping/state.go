@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"grantbridge/access"
 	"grantbridge/directory"
 )
 
@@ -90,7 +91,7 @@ func textMiss(want, got, bareWant, bareGot string) miss {
 		return 0
 	case bareWant == bareGot && bareGot != "":
 		return bySeparator
-	case len(want) > 3 && near1(len(want), len(got)) && distance(want, got, 2) == 1:
+	case len(want) > 3 && near1(len(want), len(got)) && access.Edits(want, got, 1) == 1:
 		return byEdit
 	}
 	return 0

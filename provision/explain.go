@@ -149,7 +149,7 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 	if a.site, err = e.findSiteOrAll(q.Site); err != nil {
 		return a, access.UnknownSite, sentence(err.Error()), nil
 	}
-	credential := access.Session(q.At)
+	credential := e.newSession(a.person.ID, q.At)
 	if q.Token != "" {
 		if a.token, err = e.FindToken(q.Token); err != nil {
 			return a, 0, "", err
@@ -158,6 +158,15 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 	}
 	a.request = access.Request{Person: a.person.ID, Credential: credential, Site: a.site.ID, Action: action, At: q.At}
 	return a, 0, "", nil
+}
+
+// newSession is a session that begins at the time asked about. It is newer than
+// any lock, whatever the clocks of the processes say.
+func (e *Engine) newSession(id access.PersonID, at time.Time) access.Credential {
+	if p, ok := e.snapshot().Person(id); ok && p.NotBefore.After(at) {
+		at = p.NotBefore
+	}
+	return access.Session(at)
 }
 
 // findSiteOrAll is FindSite, and "*" for the platform itself.
@@ -250,7 +259,7 @@ func (e *Engine) WhoCan(ctx context.Context, what, site string) ([]Holding, erro
 	now, snap := e.cfg().Now(), e.snapshot()
 	var out []Holding
 	for id := range snap.WhoCan(action, s.ID, now) {
-		out = append(out, e.holding(snap, id, s, action, access.Session(now), now))
+		out = append(out, e.holding(snap, id, s, action, e.newSession(id, now), now))
 	}
 	slices.SortFunc(out, func(a, b Holding) int { return int(b.Level) - int(a.Level) })
 	return out, ctx.Err()
@@ -264,7 +273,7 @@ func (e *Engine) WhatCan(ctx context.Context, who, token string) ([]Holding, err
 		return nil, err
 	}
 	now, snap := e.cfg().Now(), e.snapshot()
-	credential := access.Session(now)
+	credential := e.newSession(p.ID, now)
 	if token != "" {
 		t, err := e.FindToken(token)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"grantbridge/access"
 	"grantbridge/directory"
-	"grantbridge/mapping"
 	"grantbridge/store"
 )
 
@@ -148,7 +147,7 @@ func (e *Engine) NearestLogin(who string) string {
 			}
 		}
 	}
-	return mapping.Nearest(directory.Fold(who), logins)
+	return access.Nearest(directory.Fold(who), logins)
 }
 
 // FindSite finds a site by id or slug; store.ErrNotFound with the nearest slug
@@ -167,7 +166,7 @@ func (e *Engine) FindSite(site string) (access.Site, error) {
 			return s, nil
 		}
 	}
-	near := mapping.Nearest(key, func(yield func(string) bool) {
+	near := access.Nearest(key, func(yield func(string) bool) {
 		for _, s := range sites {
 			if !yield(s.Slug) {
 				return

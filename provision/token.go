@@ -14,7 +14,7 @@ import (
 func (e *Engine) token(t store.Token) access.Token {
 	out := access.Token{
 		ID: t.ID, Owner: t.Person, Name: t.Name, Sites: t.Sites, Issued: t.Created, Expires: t.Expires, Parent: t.Parent,
-		Revoked: !t.Revoked.IsZero() && !t.Revoked.After(e.cfg().Now()),
+		Revoked: !t.Revoked.IsZero(),
 	}
 	out.Ceiling, _ = access.ParseCeiling(t.Ceiling)
 	if len(t.Sites) == 0 {
@@ -23,10 +23,6 @@ func (e *Engine) token(t store.Token) access.Token {
 	if len(t.Actions) > 0 {
 		actions, _ := e.Catalogue().Expand(t.Actions...)
 		out.Actions = &actions
-	}
-	// A rotated token lives on until its overlap ends.
-	if !t.Revoked.IsZero() && !out.Revoked && (out.Expires.IsZero() || t.Revoked.Before(out.Expires)) {
-		out.Expires = t.Revoked
 	}
 	return out
 }
