@@ -497,6 +497,10 @@ func (a *app) restore(ctx context.Context, b *bridge, n int64, yes bool, approve
 	if err != nil {
 		return err
 	}
+	if live, err := liveMapping(ctx, b.st); err != nil || live.Text == m.Text {
+		a.say("the rules of version %d are live already, as version %d", n, live.Version)
+		return err
+	}
 	if err := a.showPreview(b, p, b.limit([]byte(m.Text)), false); err != nil {
 		return err
 	}
