@@ -135,9 +135,13 @@ func (a *app) fillEnv(ctx context.Context, l *config.Loaded, p *parsed) error {
 	if err != nil || mustExist(dsn) != nil {
 		return nil
 	}
-	return a.with(ctx, existing, func(b *bridge) error {
+	err = a.with(ctx, existing, func(b *bridge) error {
 		return b.st.Read(ctx, func(v *store.View) error { return storeEnv(ctx, v, p) })
 	})
+	if err != nil {
+		a.note("the store was not read: %s", explainError(err))
+	}
+	return nil
 }
 
 func storeEnv(ctx context.Context, v *store.View, p *parsed) error {
