@@ -38,6 +38,8 @@ func TestMain(m *testing.M) {
 //	signal HUP|TERM  send it to what runs in the background
 //	logged FILE RE   wait until the file has a line like RE
 //	keep VAR [PATH]  keep stdout, or a field of its JSON, in a variable
+//	drain            stop the server while a request is under way, which must
+//	                 still be answered
 //	push N           push N users to $URL/scim/v2/okta until the server is gone,
 //	                 noting those that were acknowledged in acked.txt
 //	acked            all of acked.txt are there, each once
@@ -63,7 +65,7 @@ func TestScenes(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"http": sendHTTP, "await": await, "keep": keep, "exits": exits, "signal": signalAll,
-					"logged": logged, "push": push, "acked": acked,
+					"logged": logged, "drain": drain, "push": push, "acked": acked,
 				},
 			})
 		})
@@ -277,6 +279,30 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("usage: keep VAR [PATH]")
 	}
+}
+
+func drain(ts *testscript.TestScript, _ bool, _ []string) {
+	body, rest := io.Pipe()
+	req, err := http.NewRequest(http.MethodPost, ts.Getenv("URL")+"/scim/v2/okta/Users", body)
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+ts.Getenv("TOKEN"))
+	req.Header.Set("Content-Type", "application/scim+json")
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil && resp.StatusCode != http.StatusCreated {
+			err = errors.New(resp.Status)
+		}
+		answered <- err
+	}()
+	_, err = io.WriteString(rest, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],`)
+	ts.Check(err)
+	signalAll(ts, false, []string{"TERM"})
+	await(ts, true, []string{ts.Getenv("URL") + "/readyz"}) // no new requests are taken
+	_, err = io.WriteString(rest, `"userName":"late","active":true}`)
+	ts.Check(err)
+	ts.Check(rest.Close())
+	ts.Check(<-answered)
 }
 
 const ackedFile = "acked.txt"
