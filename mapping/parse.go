@@ -160,8 +160,11 @@ func shown(name string) string {
 
 func (r *reader) wrongShape(n *node, key, want string) {
 	got := n.shape.String()
-	if n.shape == isBool {
+	switch {
+	case n.shape == isBool:
 		got = n.text + " (write it in quotes if it is a name)"
+	case n.shape == isMap && len(n.pairs) == 0:
+		got = "empty braces"
 	}
 	r.fail("GB100", n, "%s is %s, not %s", key, want, got)
 }
