@@ -86,7 +86,7 @@ func (n *reader) memberOp(c *Canonical, verb Verb, t target, v any) error {
 	switch {
 	case t.sub != nil && t.sub.name != "value" && n.use(RuleEcho, "%s belongs to the user; ignored", t.title()):
 		return nil
-	case t.sub != nil && verb != Remove:
+	case t.sub != nil && (verb != Remove || t.elem == nil):
 		return mutability("%s is immutable; remove the member and add another", t.title())
 	case t.elem != nil:
 		return n.selected(f, verb, t)
