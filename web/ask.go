@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"grantbridge/access"
+	"grantbridge/directory"
 	"grantbridge/internal/handler"
 	"grantbridge/provision"
 )
@@ -26,7 +27,6 @@ type asker struct {
 	// What was looked up, so that a thousand questions about one name are one
 	// look-up.
 	subjects map[entity]subject
-	sites    map[string]access.SiteID
 }
 
 // asker authenticates r's caller and takes the snapshot that answers him, which
@@ -38,7 +38,7 @@ func (d *door) asker(r *http.Request, who caller, atLeast int64) (*asker, error)
 	if err := d.await(r.Context(), atLeast); err != nil {
 		return nil, err
 	}
-	a := &asker{d: d, now: d.conf.Now(), who: who, subjects: map[entity]subject{}, sites: map[string]access.SiteID{}}
+	a := &asker{d: d, now: d.conf.Now(), who: who, subjects: map[entity]subject{}}
 	if snap, fresh := d.engine.Holder().Snapshot(a.now); fresh && !who.stale {
 		a.snap = snap
 	}
@@ -139,14 +139,7 @@ func (a *asker) site(e entity) access.SiteID {
 			return access.SiteID(id)
 		}
 	}
-	id, ok := a.sites[e.ID]
-	if !ok {
-		if s, err := a.d.engine.FindSite(e.ID); err == nil {
-			id = s.ID
-		}
-		a.sites[e.ID] = id
-	}
-	return id
+	return a.d.slugs.of(a.snap)[directory.Fold(e.ID)]
 }
 
 // check names what a question lacks, or returns "".

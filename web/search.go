@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -45,13 +46,10 @@ type found struct {
 // search is one search under way: where its page begins and how long it is.
 type search struct {
 	*asker
-	kind    string
-	q       question
-	after   int64 // the id behind which the page begins
-	limit   int
-	request access.Request
-	// none: a name in the question is unknown, so that nothing can match.
-	none bool
+	kind  string
+	q     question
+	after int64 // the id behind which the page begins
+	limit int
 }
 
 // search reads a search's body. lacks names what it does not have.
@@ -74,7 +72,7 @@ func (d *door) search(w http.ResponseWriter, r *http.Request, kind string, lacks
 		}
 		s.limit = min(*b.Page.Limit, pageMax)
 	}
-	if token := cmpOr(b.Page.Token, b.Page.NextToken); token != "" {
+	if token := cmp.Or(b.Page.Token, b.Page.NextToken); token != "" {
 		if s.after, err = s.parseToken(token); err != nil {
 			return nil, err
 		}
@@ -88,13 +86,6 @@ func (d *door) search(w http.ResponseWriter, r *http.Request, kind string, lacks
 			Detail: "this server has not heard from the grant store for too long to answer"}
 	}
 	return s, nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // searchSubject answers POST /access/v1/search/subject: who may do it there?
@@ -256,7 +247,7 @@ func (s *search) answerPage(w http.ResponseWriter, r *http.Request, ids iter.Seq
 	out, last := results{Results: []any{}}, s.after
 	for id := range ids {
 		if len(out.Results) == s.limit {
-			out.Page.NextToken = s.token64(last)
+			out.Page.NextToken = s.nextToken(last)
 			break
 		}
 		if x := show(id); x != nil {
@@ -271,9 +262,9 @@ func (s *search) answerPage(w http.ResponseWriter, r *http.Request, ids iter.Seq
 	return write(w, out)
 }
 
-// token64 names the page behind after: the id, and what was searched for, so
+// nextToken names the page behind after: the id, and what was searched for, so
 // that it is of no use to another search.
-func (s *search) token64(after int64) string {
+func (s *search) nextToken(after int64) string {
 	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(s.digest(), uint64(after)))
 }
 
