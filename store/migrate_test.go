@@ -11,6 +11,19 @@ import (
 	"testing/fstest"
 )
 
+// testServer is the address of the test server; without one the test is left out.
+func testServer(t *testing.T) string {
+	t.Helper()
+	dsn := os.Getenv("GRANTBRIDGE_TEST_POSTGRES")
+	if dsn == "" && os.Getenv("GRANTBRIDGE_REQUIRE_SERVERS") == "1" {
+		t.Fatal("GRANTBRIDGE_TEST_POSTGRES is not set; scripts/postgres.sh starts a server and prints it")
+	}
+	if dsn == "" {
+		t.Skip("left out: PostgreSQL; set GRANTBRIDGE_TEST_POSTGRES to what scripts/postgres.sh prints")
+	}
+	return dsn
+}
+
 // withMigration adds a second step to the schema for the rest of the test.
 func withMigration(t *testing.T) {
 	t.Helper()
@@ -127,10 +140,7 @@ func TestBackupIsAWholeStore(t *testing.T) {
 }
 
 func TestPostgresIsNotMigratedUnasked(t *testing.T) {
-	dsn := os.Getenv("GRANTBRIDGE_TEST_POSTGRES")
-	if dsn == "" {
-		t.Skip("left out: PostgreSQL; set GRANTBRIDGE_TEST_POSTGRES")
-	}
+	dsn := testServer(t)
 	db, err := schemaDB(dsn)
 	if err != nil {
 		t.Fatal(err)
