@@ -21,8 +21,9 @@
 // one member touches one row and answers 204, and a group is read in pages.
 //
 // What callers may rely on: a request sent again changes nothing twice and is no
-// new version; what a request does not mention is never taken for a removal (a
-// PUT without members or active leaves both, except in the strict profile);
+// new version; what a request does not mention takes and gives no access (a PUT
+// without active leaves it as it is, one without members leaves them, but for
+// the strict profile);
 // bounds are checked before anything is parsed; every answer, refusals too, is a
 // SCIM document with a request id that log and audit carry; internal causes are
 // logged and never told; an answer that cannot be finished cuts the connection.
