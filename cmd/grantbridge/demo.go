@@ -94,13 +94,15 @@ func (d *demoRun) prepare() (clean func(), err error) {
 	if d.dir, err = filepath.Abs(d.dir); err != nil {
 		return clean, err
 	}
-	files := map[string][]byte{"config.yaml": fmt.Appendf(nil, demoConfig, d.port), "mapping.yaml": demo.Mapping}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(d.dir, name), text, 0o600); err != nil {
-			return clean, err
-		}
+	if err := os.WriteFile(filepath.Join(d.dir, "config.yaml"), fmt.Appendf(nil, demoConfig, d.port), 0o600); err != nil {
+		return clean, err
 	}
-	return clean, nil
+	// Rules that somebody has edited in a kept directory stay.
+	rules := filepath.Join(d.dir, "mapping.yaml")
+	if _, err := os.Stat(rules); err == nil {
+		return clean, nil
+	}
+	return clean, os.WriteFile(rules, demo.Mapping, 0o600)
 }
 
 // show pushes, and prints what came of it.
@@ -173,13 +175,20 @@ func (d *demoRun) mappingLine(ctx context.Context, g *generation) (string, error
 	if err := g.Sync(ctx, 0); err != nil {
 		return "", err
 	}
-	set, problems := g.ParseMapping("mapping.yaml", demo.Mapping)
+	live, err := liveMapping(ctx, g.Store())
+	if err != nil {
+		return "", err
+	}
+	set, problems := g.ParseMapping("the live rules", []byte(live.Text))
 	if set == nil {
 		return "", problems
 	}
 	groups, err := g.Groups(ctx)
 	if err != nil {
 		return "", err
+	}
+	if g.held != "" {
+		d.a.note("mapping.yaml was not applied: %s", g.held)
 	}
 	tests := set.Test(mapping.Env{Catalogue: g.Catalogue(), Sites: g.sites(), Zone: g.cfg.Location(), Now: now()})
 	nothing, near := 0, []string{}
