@@ -42,6 +42,19 @@ type demoRun struct {
 	dir  string
 	org  demo.Org
 	err  error // of the show; serving has its own
+	// elsewhere: the environment names a store, which commands would take.
+	elsewhere bool
+}
+
+// withoutOurs hides GRANTBRIDGE_ variables: a make-believe company must never be
+// pushed into the store that somebody works with.
+func withoutOurs(env func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if strings.HasPrefix(name, "GRANTBRIDGE_") {
+			return "", false
+		}
+		return env(name)
+	}
 }
 
 // demoConfig is the configuration that the demo serves, and that commands in
@@ -65,6 +78,8 @@ func (d *demoRun) run(ctx context.Context) error {
 	}
 	defer clean()
 	d.a.configFile, d.a.storeName = filepath.Join(d.dir, "config.yaml"), ""
+	_, d.elsewhere = d.a.env("GRANTBRIDGE_STORE")
+	d.a.env = withoutOurs(d.a.env)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	sites := func(l *config.Loaded) { l.Sites = d.org.Sites }
@@ -233,6 +248,9 @@ const demoToken = "ci-export"
 
 func (d *demoRun) hints(line func(string, string, ...any)) {
 	file, name := filepath.Join(d.dir, "config.yaml"), programName()
+	if d.elsewhere {
+		file += " --store sqlite:" + filepath.Join(d.dir, "grantbridge.db")
+	}
 	if d.once && d.keep == "" {
 		return
 	}
