@@ -113,10 +113,10 @@ func (r *reader) object(path string, names []string, value func(name string) err
 		if err != nil {
 			return err
 		}
-		k := slices.Index(names, name)
+		k := slices.IndexFunc(names, func(n string) bool { return n == string(name) })
 		switch {
 		case k >= 0 && seen&(1<<k) != 0:
-			r.note("%s stands twice in %s", name, path)
+			r.note("%s stands twice in %s", names[k], path)
 			err = r.skip()
 		case k >= 0:
 			seen |= 1 << k
@@ -130,24 +130,23 @@ func (r *reader) object(path string, names []string, value func(name string) err
 	}
 }
 
-// name reads a member's name and the colon. Only a short one without escapes can
-// be one of ours.
-func (r *reader) name() (string, error) {
+// name reads a member's name and the colon.
+func (r *reader) name() ([]byte, error) {
 	if r.peek() != '"' {
-		return "", r.notJSON("a name is missing")
+		return nil, r.notJSON("a name is missing")
 	}
 	start := r.i + 1
 	plain, err := r.scanString()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	raw := r.b[start : r.i-1]
 	if !plain {
 		if raw, err = unquote(r.b[start-1 : r.i]); err != nil {
-			return "", r.notJSON("a name cannot be read")
+			return nil, r.notJSON("a name cannot be read")
 		}
 	}
-	return string(raw), r.take(':', "a colon is missing")
+	return raw, r.take(':', "a colon is missing")
 }
 
 // next steps to the next member or element; done says that the container ended.

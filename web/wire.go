@@ -64,6 +64,10 @@ var (
 	singleMembers = []string{"subject", "action", "resource", "context"}
 	batchMembers  = append(singleMembers[:4:4], "evaluations", "options")
 	searchMembers = append(singleMembers[:4:4], "page")
+
+	entityMembers  = []string{"type", "id"}
+	actionMembers  = []string{"name"}
+	contextMembers = []string{"time", "at_least"}
 )
 
 // decode reads text as the body of a route that has these members.
@@ -95,15 +99,17 @@ func decode(text []byte, members []string) (*body, error) {
 func (q *question) read(r *reader, name string) error {
 	switch name {
 	case "subject":
-		return readEntity(r, name, &q.Subject)
+		q.Subject = &entity{}
+		return q.Subject.read(r, name, "subject.type", "subject.id")
 	case "resource":
-		return readEntity(r, name, &q.Resource)
+		q.Resource = &entity{}
+		return q.Resource.read(r, name, "resource.type", "resource.id")
 	case "action":
 		q.Action = &actionName{}
-		return r.object(name, []string{"name"}, func(string) error { return r.text("action.name", &q.Action.Name) })
+		return r.object(name, actionMembers, func(string) error { return r.text("action.name", &q.Action.Name) })
 	}
 	q.Context = &asked{}
-	return r.object(name, []string{"time", "at_least"}, func(member string) error {
+	return r.object(name, contextMembers, func(member string) error {
 		if member == "at_least" {
 			return r.integer("context.at_least", &q.Context.AtLeast)
 		}
@@ -111,14 +117,13 @@ func (q *question) read(r *reader, name string) error {
 	})
 }
 
-func readEntity(r *reader, name string, to **entity) error {
-	e := &entity{}
-	*to = e
-	return r.object(name, []string{"type", "id"}, func(member string) error {
+// read reads a subject or resource; the paths are for what is said of mistakes.
+func (e *entity) read(r *reader, path, typePath, idPath string) error {
+	return r.object(path, entityMembers, func(member string) error {
 		if member == "type" {
-			return r.text(name+".type", &e.Type)
+			return r.text(typePath, &e.Type)
 		}
-		return r.text(name+".id", &e.ID)
+		return r.text(idPath, &e.ID)
 	})
 }
 
