@@ -40,6 +40,20 @@ func (m *cowMap[K, V]) get(k K) (v V, ok bool) {
 	return v, false
 }
 
+// at points to the value of k, which nobody may write to; nil when there is none.
+func (m *cowMap[K, V]) at(k K) *V {
+	if m.n == 0 {
+		return nil
+	}
+	b := m.top[m.bucket(k)]
+	for i := range b {
+		if b[i].key == k {
+			return &b[i].val
+		}
+	}
+	return nil
+}
+
 // all yields the entries in no order that means anything.
 func (m *cowMap[K, V]) all() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {

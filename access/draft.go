@@ -18,7 +18,7 @@ type draft struct {
 	hot     *pagesDraft[hotRule]
 	cold    *pagesDraft[coldRule]
 	cohorts *cowDraft[CohortID, *cohortFacts]
-	tokens  *cowDraft[TokenID, *Token]
+	tokens  *cowDraft[TokenID, tokenFacts]
 
 	open       map[SiteID][]edge // sites whose edges are unpacked
 	everywhere []edge
@@ -97,9 +97,7 @@ func (d *draft) token(t Token) {
 		d.fail(fmt.Errorf("token %d: ids are positive", t.ID))
 		return
 	}
-	c := t.clone()
-	slices.Sort(c.Sites)
-	d.tokens.put(t.ID, &c)
+	d.tokens.put(t.ID, compileToken(t))
 }
 
 // unindex opens every site that has edges of dropped rules, which leaves them out.

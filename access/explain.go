@@ -10,8 +10,8 @@ import (
 // Explain answers r by the same walk as Check and keeps what it saw.
 func (s *Snapshot) Explain(r Request) Explanation {
 	x := Explanation{Decision: s.Check(r), Person: r.Person}
-	q, code := s.ask(&r)
-	if code != 0 {
+	var q question
+	if s.ask(&q, &r) != 0 {
 		return x
 	}
 	if q.who.id != 0 {
@@ -105,12 +105,11 @@ func ailmentText(how ailment, ceiling string) string {
 func (e *explainer) restrictChain(id TokenID) {
 	seen := map[TokenID]bool{}
 	for id != 0 {
-		t, _ := e.s.tokens.get(id)
+		t := e.s.tokens.at(id)
 		seen[id] = true
-		how := e.s.tokenAilment(t, e.q.siteID, e.q.action, e.q.at)
-		limit := tokenLimit(t, how)
-		parent, ok := e.s.tokens.get(t.Parent)
-		broken := t.Parent != 0 && (!ok || seen[parent.ID])
+		how := e.s.tokenAilment(t, e.q)
+		limit := tokenLimit(t.Token, how)
+		broken := t.Parent != 0 && (!e.s.tokens.has(t.Parent) || seen[t.Parent])
 		if broken {
 			how, limit = how|isRevoked, "revoked with its parent"
 		}
@@ -154,7 +153,7 @@ func (e *explainer) restrictPublic(c *Credential) {
 	if c.Kind != AnonymousCredential {
 		t.Limit = NoAccess.String()
 	}
-	e.restrict(t, cause{blocks: e.s.decideOne(e.q, c) != Allowed})
+	e.restrict(t, cause{blocks: e.s.decideOne(e.q, c, nil) != Allowed})
 }
 
 // hit is a rule that the walk came to.

@@ -40,7 +40,7 @@ type snapshot struct {
 	free       *freeSlot // slots that hold no rule any more
 	sets       setTable
 	cohorts    cowMap[CohortID, *cohortFacts]
-	tokens     cowMap[TokenID, *Token]
+	tokens     cowMap[TokenID, tokenFacts]
 }
 
 // siteFacts is a site and the rules that reach it by less than All.

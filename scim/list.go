@@ -102,7 +102,7 @@ func (c *call) page(of *resource, s search) (*page, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.query.Filter = &f
+		g.query.Filter = answerable(f)
 	}
 	if err := n.sort(&g.query, s); err != nil {
 		return nil, err
@@ -111,6 +111,18 @@ func (c *call) page(of *resource, s search) (*page, error) {
 		return g, c.resume(g, s)
 	}
 	return g, nil
+}
+
+// answerable is f as the store is asked: a filter that is true for all is none,
+// and one that is true for nobody compares with what no resource has.
+func answerable(f directory.Filter) *directory.Filter {
+	switch {
+	case isEverything(f):
+		return nil
+	case isNothing(f):
+		f = directory.Filter{Op: directory.OpEq, Path: "id"}
+	}
+	return &f
 }
 
 // sort reads sortBy. The order of creation is that of id and meta.created.

@@ -120,13 +120,24 @@ func (n *reader) resolve(path string) (target, error) {
 }
 
 func (n *reader) resolveKin(urn, rest string) (target, error) {
-	switch {
-	case rest != "":
-		return n.resolve(urn + ":" + rest)
-	case n.of.extension(urn) != nil:
-		return target{urn: urn}, nil
+	if a := n.of.find(urn + ":" + rest); a != nil {
+		return at(a), nil
 	}
-	return target{}, invalidPath("the path %q names a schema, not an attribute", urn)
+	extends := n.of.extension(urn) != nil
+	switch {
+	case rest == "" && extends:
+		return target{urn: urn}, nil
+	case rest == "":
+		return target{}, invalidPath("the path %q names a schema, not an attribute", urn)
+	}
+	a, sub := unknownAttr(rest)
+	if extends {
+		a = &attr{name: a.name, urn: urn, path: strings.ToLower(urn + ":" + a.name), typ: "string", returned: "default", mutability: "readWrite", unknown: true}
+		if sub != nil {
+			sub = a.sub(sub.name)
+		}
+	}
+	return target{attr: a, urn: a.urn, sub: sub}, nil
 }
 
 func at(a *attr) target {

@@ -193,6 +193,9 @@ func (f *finder) list(x directory.Filter, compile func(directory.Filter) string)
 }
 
 func (f *finder) leaf(x directory.Filter) string {
+	if !positive(x.Op) {
+		return no
+	}
 	if c, ok := f.t.columns[x.Path]; ok {
 		if c.text {
 			return f.column(x, c.name)
@@ -203,9 +206,6 @@ func (f *finder) leaf(x directory.Filter) string {
 		return f.member(x)
 	}
 	cond := f.value(x, "v")
-	if cond == no {
-		return no
-	}
 	return fmt.Sprintf("(%s.id IN (SELECT v.owner FROM %s v WHERE %s))", f.t.alias, f.t.values, cond)
 }
 
@@ -277,12 +277,12 @@ func (f *finder) member(x directory.Filter) string {
 
 // value is a leaf's condition on a row of values.
 func (f *finder) value(x directory.Filter, alias string) string {
-	path := fmt.Sprintf("%s.path = (SELECT p.id FROM paths p WHERE p.path = %s)", alias, f.arg(x.Path))
 	if x.Op == directory.OpPr {
 		// A complex attribute is there when one of its parts is.
 		return fmt.Sprintf("%s.path IN (SELECT p.id FROM paths p WHERE p.path = %s OR p.path >= %s AND p.path < %s OR p.path >= %s AND p.path < %s)",
 			alias, f.arg(x.Path), f.arg(x.Path+"."), f.arg(x.Path+"/"), f.arg(x.Path+":"), f.arg(x.Path+";"))
 	}
+	path := fmt.Sprintf("%s.path = (SELECT p.id FROM paths p WHERE p.path = %s)", alias, f.arg(x.Path))
 	text, rest := cutText(x.Text)
 	whole := fmt.Sprintf("(%s.text || %s.rest)", alias, alias)
 	var cond string
@@ -301,9 +301,6 @@ func (f *finder) value(x directory.Filter, alias string) string {
 		if x.Op == directory.OpLe {
 			cond = fmt.Sprintf("(%s AND NOT (%s.text = %s AND %s.rest <> ''))", cond, alias, f.arg(text), alias)
 		}
-	}
-	if cond == no {
-		return no
 	}
 	return path + " AND " + cond
 }

@@ -22,6 +22,8 @@ type generation struct {
 	cfg  *config.Loaded
 	scim http.Handler
 	held string // what the guard said to the mapping file, or ""
+	// doubts are the warnings about it, when it was applied.
+	doubts mapping.Problems
 }
 
 // byConfig says that the configuration does it.
@@ -133,12 +135,16 @@ func (g *generation) mappingFile(ctx context.Context) error {
 	if live, err := liveMapping(ctx, g.Store()); err != nil || bytes.Equal([]byte(live.Text), text) {
 		return err
 	}
-	_, _, err = g.SetMapping(ctx, byConfig("mapping_file"), file, text, "from "+filepath.Base(file), "")
+	_, p, err := g.SetMapping(ctx, byConfig("mapping_file"), file, text, "from "+filepath.Base(file), "")
 	if isOne[*provision.HeldError](err) || isOne[*provision.RefusedError](err) {
 		g.held = explainError(err)
 		return nil
 	}
-	if err == nil || isOne[mapping.Problems](err) {
+	if err == nil {
+		g.doubts = p.Problems
+		return nil
+	}
+	if isOne[mapping.Problems](err) {
 		return err
 	}
 	return invalid(fmt.Errorf("mapping_file: %w", err))

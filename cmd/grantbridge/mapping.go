@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,6 +26,7 @@ func (a *app) mappingCommand() *cobra.Command {
 	return group("mapping", "the rules that map groups to roles on sites",
 		a.mappingCheckCommand(), a.mappingTestCommand(), a.mappingPreviewCommand(), a.mappingApplyCommand(),
 		a.mappingExportCommand(), a.mappingFmtCommand(), a.mappingVersionsCommand(), a.mappingRestoreCommand(),
+		a.mappingSchemaCommand(),
 	)
 }
 
@@ -132,9 +135,13 @@ func (a *app) fillEnv(ctx context.Context, l *config.Loaded, p *parsed) error {
 	if err != nil || mustExist(dsn) != nil {
 		return nil
 	}
-	return a.with(ctx, existing, func(b *bridge) error {
+	err = a.with(ctx, existing, func(b *bridge) error {
 		return b.st.Read(ctx, func(v *store.View) error { return storeEnv(ctx, v, p) })
 	})
+	if err != nil {
+		a.note("the store was not read: %s", explainError(err))
+	}
+	return nil
 }
 
 func storeEnv(ctx context.Context, v *store.View, p *parsed) error {
@@ -263,7 +270,7 @@ func (a *app) preview(ctx context.Context, b *bridge, args []string, check, all 
 	if err != nil {
 		return err
 	}
-	if err := a.showPreview(b, p, all); err != nil {
+	if err := a.showPreview(b, p, b.limit(text), all); err != nil {
 		return err
 	}
 	pending, err := differs(ctx, b, p, text)
@@ -321,13 +328,16 @@ func (a *app) apply(ctx context.Context, b *bridge, args []string, o applyOption
 		return err
 	}
 	if a.people() {
-		if err := a.showPreview(b, p, false); err != nil {
+		if err := a.showPreview(b, p, b.limit(text), false); err != nil {
 			return err
 		}
 	}
 	if pending, err := differs(ctx, b, p, text); err != nil || !pending {
 		a.say("these rules are live already (version %d)", p.Live)
 		return err
+	}
+	if failing(p.Tests) > 0 {
+		return invalid(fmt.Errorf("%s: its own tests fail, so nothing was changed; grantbridge mapping test %s says which", name, name))
 	}
 	if err := a.confirm(o.yes, "Make these the live rules?"); err != nil {
 		return err
@@ -401,6 +411,15 @@ func (a *app) mappingFmtCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&write, "write", "w", false, "write to the file")
 	return c
+}
+
+func (a *app) mappingSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "print the JSON Schema of the rules, for editors", Args: words(),
+		RunE: func(*cobra.Command, []string) error {
+			return a.show(json.RawMessage(mapping.Schema()), func(w io.Writer) { fmt.Fprintf(w, "%s\n", mapping.Schema()) })
+		},
+	}
 }
 
 // versionRow is one version for machines.
@@ -482,7 +501,11 @@ func (a *app) restore(ctx context.Context, b *bridge, n int64, yes bool, approve
 	if err != nil {
 		return err
 	}
-	if err := a.showPreview(b, p, false); err != nil {
+	if live, err := liveMapping(ctx, b.st); err != nil || live.Text == m.Text {
+		a.say("the rules of version %d are live already, as version %d", n, live.Version)
+		return err
+	}
+	if err := a.showPreview(b, p, b.limit([]byte(m.Text)), false); err != nil {
 		return err
 	}
 	if err := a.confirm(yes, fmt.Sprintf("Make version %d live again?", n)); err != nil {

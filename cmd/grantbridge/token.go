@@ -127,7 +127,7 @@ func (a *app) tokenOf(b *bridge, f tokenFlags) (t store.Token, err error) {
 		}
 	}
 	if f.parent != "" {
-		parent, err := b.FindToken(f.parent)
+		parent, err := b.token(f.parent)
 		if err != nil {
 			return t, err
 		}
@@ -301,7 +301,7 @@ func (a *app) tokenInspectCommand() *cobra.Command {
 func (b *bridge) token(which string) (store.Token, error) {
 	t, err := b.FindToken(which)
 	if errors.Is(err, store.ErrNotFound) {
-		return t, fmt.Errorf("no token %q: %w; see token list --all", shorten(which), err)
+		return t, fmt.Errorf("no token %q; see token list --all", shorten(which))
 	}
 	return t, err
 }

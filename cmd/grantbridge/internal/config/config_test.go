@@ -65,6 +65,8 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		"sources:\n  okta: {scim: {tken: \"${T}\"}}",
 		"sources:\n  okta: {scim: {profile: x, token: \"${T}\"}}",
 		"store: postgres://u:" + secret + "@h/db\nlisten: x",
+		"sources:\n  okta: {scim: {profile: octa, tken: " + secret + "}}",
+		"sources:\n  okta: {scim: {tken: \"" + secret + "}}",
 		"sore: postgres://u:" + secret + "@h/db",
 	} {
 		_, err := Parse("c.yaml", []byte(text), env("T", secret))

@@ -1,0 +1,15 @@
+package store_test
+
+import (
+	"testing"
+
+	"grantbridge/store/storetest"
+)
+
+func TestAcknowledgedWritesSurviveKill(t *testing.T) {
+	rounds := 10
+	if testing.Short() {
+		rounds = 2
+	}
+	storetest.EachDSN(t, func(t *testing.T, dsn string) { storetest.Kill(t, dsn, rounds) })
+}
