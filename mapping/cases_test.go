@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -250,6 +251,70 @@ func TestProblemsWithTheTextItself(t *testing.T) {
 		}
 		if got := problems.Error(); want != "" && got != want {
 			t.Errorf("%q:\n%s\nwant\n%s", text, got, want)
+		}
+	}
+}
+
+func TestProblemsTravelAsJSON(t *testing.T) {
+	want := Problems{{File: "m.yaml", Line: 3, Column: 5, Code: "GB101", Severity: Warning, Message: "x", Excerpt: "  y"}, {Code: "GB102"}}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Problems
+	if err := json.Unmarshal(text, &got); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%s: %v, %v", text, got, err)
+	}
+	if err := json.Unmarshal([]byte(`[{"severity": "loud"}]`), &got); err == nil {
+		t.Error("a severity that does not exist was read")
+	}
+}
+
+func TestASetKeepsItsTextAndLimits(t *testing.T) {
+	text := "version: 1\nlimits: {people_changed: 12.5%, people_removed: 0, superusers_at_least: 2}\n"
+	s := mustParse(t, text, Env{})
+	want := Limits{PeopleChanged: Share{Percent: 12.5, Set: true}, PeopleRemoved: Share{IsCount: true, Set: true}, SuperusersAtLeast: 2}
+	if s.Limits() != want || string(s.Text()) != text {
+		t.Errorf("%+v, %q", s.Limits(), s.Text())
+	}
+	s.Text()[0] = 'x'
+	if string(s.Text()) != text {
+		t.Error("the caller changed the text of the set")
+	}
+	for _, c := range []string{"20%", "12.5%", "50", "0"} {
+		if s, ok := ParseShare(c); !ok || s.String() != c {
+			t.Errorf("%s is %s, %v", c, s, ok)
+		}
+	}
+	for _, c := range []string{"", "%", "-1", "101%", "NaN%", "0x10%", "1e3", "Inf%", "5 people"} {
+		if s, ok := ParseShare(c); ok {
+			t.Errorf("%q is read as %s", c, s)
+		}
+	}
+}
+
+func TestATestsGroupsMayBeDNsAndIDs(t *testing.T) {
+	env := exampleEnv()
+	env.Groups = []directory.Group{{ID: 50, Source: "corp-ldap", Display: "analysts", DN: "CN=analysts,OU=Groups,DC=com"}, {ID: 51, Source: "entra", Display: "Agency", ExternalID: "g-1"}}
+	s := mustParse(t, `version: 1
+rules:
+- {id: dn, from: corp-ldap, group: {dn: "cn=analysts, ou=groups, dc=com"}, give: write, sites: [blog]}
+- {id: by-id, from: entra, group: {id: g-1, name: Agency}, give: view, sites: [blog]}
+- {id: unseen, from: entra, group: {id: g-2, name: Later}, give: admin, sites: [blog]}
+- {id: mail, from: okta, person: {email: "a@b"}, give: view, sites: [intranet]}
+tests:
+- {name: by DN, person: {from: corp-ldap, groups: [{dn: "CN=Analysts,OU=Groups,DC=com"}]}, expect: {blog: write}}
+- {name: by DN as text, person: {from: corp-ldap, groups: ["CN=Analysts,OU=Groups,DC=com"]}, expect: {blog: write}}
+- {name: elsewhere, person: {from: corp-ldap, groups: ["CN=Analysts,OU=Other,DC=com"]}, expect: {blog: noaccess}}
+- {name: by the name of a seen group, person: {from: corp-ldap, groups: [analysts]}, expect: {blog: write}}
+- {name: by id, person: {from: entra, groups: [{id: g-1}]}, expect: {blog: view}}
+- {name: by the name of an id, person: {from: entra, groups: [Agency]}, expect: {blog: view}}
+- {name: by the name of an id not seen, person: {from: entra, groups: [Later]}, expect: {blog: admin}}
+- {name: attributes, person: {from: okta, attributes: {email: [x@y, A@B]}}, expect: {intranet: view}}
+`, env)
+	for _, r := range s.Test(env) {
+		if len(r.Wrong) > 0 {
+			t.Errorf("%s: %q", r.Name, r.Wrong)
 		}
 	}
 }

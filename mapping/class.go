@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"encoding/binary"
 	"iter"
 	"maps"
@@ -172,28 +173,29 @@ func (d *differ) side(w *world, p *access.Person, there bool) side {
 			}
 		}
 	}
-	cohorts := map[access.Subject]bool{}
+	var cohorts []access.Subject
 	see := func(subject access.Subject) {
 		if w.rules[subject] != nil {
 			add(subject)
 		}
-		for _, c := range w.leaves[subject] {
-			cohorts[c] = true
+		if len(w.leaves) > 0 {
+			cohorts = append(cohorts, w.leaves[subject]...)
 		}
 	}
 	see(access.Subject{Kind: access.Everyone})
 	see(access.Subject{Kind: access.SignedIn})
 	see(access.Subject{Kind: access.ThePerson, ID: int64(p.ID)})
 	for _, g := range p.Groups {
-		see(access.Subject{Kind: access.TheGroup, ID: int64(g)})
+		if d.group(g) != 0 {
+			see(access.Subject{Kind: access.TheGroup, ID: int64(g)})
+		}
 	}
 	for _, t := range p.Traits {
 		see(access.Subject{Kind: access.TheTrait, ID: int64(t)})
 	}
-	for _, c := range w.loose {
-		cohorts[c] = true
-	}
-	for c := range cohorts {
+	cohorts = append(cohorts, w.loose...)
+	slices.SortFunc(cohorts, func(a, b access.Subject) int { return cmp.Compare(a.ID, b.ID) })
+	for _, c := range slices.Compact(cohorts) {
 		if w.snap.Has(p.ID, c) {
 			add(c)
 		}

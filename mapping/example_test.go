@@ -15,9 +15,6 @@ rules:
 `), mapping.Env{})
 	fmt.Println(problems)
 	// Output:
-	// mapping.yaml:3:3: GB103 a rule does nothing without give, without, at_most or token_at_most
-	//   - {id: marketing, from: okta, group: {glob: "Marketing *"}, giv: write, sites: all}
-	//     ^
 	// mapping.yaml:3:61: GB101 unknown key giv, did you mean give?
 	//   - {id: marketing, from: okta, group: {glob: "Marketing *"}, giv: write, sites: all}
 	//                                                               ^

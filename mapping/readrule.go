@@ -42,7 +42,9 @@ func (r *reader) rule(n *node) *rule {
 func (r *reader) who(out *rule, n *node) {
 	group, person := n.at("group"), n.at("person")
 	if group == nil && person == nil {
-		r.fail("GB103", n, "a rule needs group or person, or it would be about everyone")
+		if !n.misspells(ruleKeys, "group", "person") {
+			r.fail("GB103", n, "a rule needs group or person, or it would be about everyone")
+		}
 		return
 	}
 	if group != nil {
@@ -58,7 +60,7 @@ func (r *reader) who(out *rule, n *node) {
 // effects reads what the rule does and refuses what does not go together.
 func (r *reader) effects(out *rule, n *node) {
 	g, without, most, tokenMost := n.at("give"), n.at("without"), n.at("at_most"), n.at("token_at_most")
-	if g == nil && without == nil && most == nil && tokenMost == nil {
+	if g == nil && without == nil && most == nil && tokenMost == nil && !n.misspells(ruleKeys, "give", "without", "at_most", "token_at_most") {
 		r.fail("GB103", n, "a rule does nothing without give, without, at_most or token_at_most")
 	}
 	if g != nil && most != nil {
@@ -68,7 +70,7 @@ func (r *reader) effects(out *rule, n *node) {
 		r.fail("GB104", n.keyOf("token_at_most"), "token_at_most lowers every token of these people, also what other rules give; for this rule's own part write token_ceiling, else write two rules")
 	}
 	for _, k := range []string{"capabilities", "token_ceiling"} {
-		if k := n.keyOf(k); k != nil && g == nil {
+		if k := n.keyOf(k); k != nil && g == nil && !n.misspells(ruleKeys, "give") {
 			r.fail("GB104", k, "%s needs give beside it", k.text)
 		}
 	}
@@ -173,7 +175,8 @@ func (r *reader) where(out *rule, n *node) {
 		}
 		return
 	case s == nil:
-		if len(out.effects) > 0 && !(len(out.effects) == 1 && out.effects[0].verb == give && out.effects[0].role == "") {
+		unread := len(out.effects) == 0 || len(out.effects) == 1 && out.effects[0].verb == give && out.effects[0].role == ""
+		if !unread && !n.misspells(ruleKeys, "sites") {
 			r.fail("GB103", n, "a rule needs sites, if need be sites: all")
 		}
 		return

@@ -112,7 +112,11 @@ func grantLine(g provision.ExplainedGrant) string {
 		parts = append(parts, "until "+when(*g.Until))
 	}
 	if g.Reason != "" {
-		parts = append(parts, fmt.Sprintf("%q by %s", g.Reason, orDash(g.Author)))
+		why := fmt.Sprintf("%q", g.Reason)
+		if g.Author != "" {
+			why += " by " + g.Author
+		}
+		parts = append(parts, why)
 	}
 	if g.WhyNot != "" {
 		parts = append(parts, "does not count: "+g.WhyNot)
