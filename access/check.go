@@ -31,6 +31,7 @@ func (s *snapshot) ask(q *question, r *Request) Code {
 	if int(r.Action) >= len(s.catalogue.actions) {
 		return UnknownAction
 	}
+	first, known := s.people.find(r.Person) // early, since it waits for memory longest
 	if r.Site != Global {
 		site := s.sites.at(r.Site)
 		if site == nil {
@@ -39,17 +40,26 @@ func (s *snapshot) ask(q *question, r *Request) Code {
 		q.site = *site
 	}
 	q.siteID, q.action, q.at, q.now = r.Site, r.Action, r.At, instant(r.At)
-	if !s.findWho(q, r) {
+	id, somebodys, ok := s.findWho(q, r)
+	switch {
+	case !ok:
+		return UnknownSubject
+	case !somebodys:
+		return 0
+	case id != r.Person:
+		first, known = s.people.find(id)
+	}
+	if q.who = first; !known {
 		return UnknownSubject
 	}
 	return 0
 }
 
-// findWho finds the person that r is about: the one named, or else the owner of
-// its first token. Every token must be his. Nobody need be known when no
-// credential is anybody's.
-func (s *snapshot) findWho(q *question, r *Request) (ok bool) {
-	id, somebodys := r.Person, false
+// findWho finds whom r is about: the person named, or else the owner of its first
+// token. It is not ok unless every token is his. Nobody need be known when no
+// credential is somebody's.
+func (s *snapshot) findWho(q *question, r *Request) (id PersonID, somebodys, ok bool) {
+	id = r.Person
 	for i := range 1 + len(r.Also) {
 		switch c := r.credential(i); c.Kind {
 		case SessionCredential, AnyTokenCredential:
@@ -57,7 +67,7 @@ func (s *snapshot) findWho(q *question, r *Request) (ok bool) {
 		case TokenCredential:
 			t := s.tokens.at(c.Token)
 			if t == nil || id != 0 && t.owner != uint32(id) {
-				return false
+				return 0, true, false
 			}
 			if i == 0 {
 				q.token = t
@@ -67,10 +77,7 @@ func (s *snapshot) findWho(q *question, r *Request) (ok bool) {
 			}
 		}
 	}
-	if somebodys {
-		q.who, ok = s.people.find(id)
-	}
-	return ok || !somebodys
+	return id, somebodys, true
 }
 
 // credential is the i-th of the request.

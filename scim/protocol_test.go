@@ -96,7 +96,7 @@ func TestMethodsTypesAndSizes(t *testing.T) {
 		{413, "POST", "/Users", `{"userName":"` + strings.Repeat("x", 2000) + `"}`, nil, ""},
 		{413, "PATCH", "/Users/" + id, patch(strings.TrimSuffix(strings.Repeat(`{"op":"add","path":"title","value":"x"},`, 6), ",")), nil, ""},
 		{413, "POST", "/Bulk", `{"Operations":[1,2,3,4,5,6]}`, nil, ""},
-		{201, "POST", "/Groups", `{"displayName":"` + strings.Repeat("x", 2500) + `"}`, nil, ""},
+		{201, "POST", "/Groups", `{"displayName":"g","about":"` + strings.Repeat("x", 2500) + `"}`, nil, ""},
 		{413, "POST", "/Groups", `{"displayName":"` + strings.Repeat("x", 4000) + `"}`, nil, ""},
 		{400, "POST", "/Users", ``, []string{"Content-Type: application/scim+json"}, ""},
 		{400, "POST", "/Users", `{"userName":"a","userName":"b"}`, nil, ""},

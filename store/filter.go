@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,14 +61,31 @@ func (f *finder) arg(v any) string {
 	return fmt.Sprintf("$%d", len(f.args))
 }
 
-func (f *finder) total(ctx context.Context, v *View) (int, error) {
-	if f.q.NoTotal {
-		return -1, nil
+// find counts all results, where that is asked for, and gives each those of the
+// page, in one round trip. total is -1 when it was not asked for.
+func (f *finder) find(ctx context.Context, v *View, columns string, each func(row) error) (total int, err error) {
+	count := int64(-1)
+	var own error
+	var stmts []stmt
+	if !f.q.NoTotal {
+		stmts = append(stmts, stmt{
+			text: fmt.Sprintf("SELECT count(*) FROM %s %s WHERE %s", f.t.name, f.t.alias, f.cond),
+			args: slices.Clone(f.args),
+			each: func(r row) error { own = r.Scan(&count); return own },
+		})
 	}
-	var n int64
-	err := v.ask(ctx, fmt.Sprintf("SELECT count(*) FROM %s %s WHERE %s", f.t.name, f.t.alias, f.cond),
-		func(r row) error { return r.Scan(&n) }, f.args...)
-	return int(n), err
+	if f.q.Count > 0 {
+		text, args, err := f.page(ctx, v, columns)
+		if err != nil {
+			return 0, err
+		}
+		stmts = append(stmts, stmt{text, args, func(r row) error { own = each(r); return own }})
+	}
+	err = v.c.run(ctx, stmts...)
+	if own != nil {
+		return 0, own
+	}
+	return int(count), v.s.callers(ctx, err)
 }
 
 // page is the statement for the page. The ids are found first, by index alone

@@ -136,10 +136,7 @@ func TestEveryStatementIsUnderstoodByBothDatabases(t *testing.T) {
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
-		dsn := os.Getenv("GRANTBRIDGE_TEST_POSTGRES")
-		if dsn == "" {
-			t.Skip("left out: PostgreSQL; set GRANTBRIDGE_TEST_POSTGRES")
-		}
+		dsn := testServer(t)
 		c, err := pgx.Connect(context.Background(), dsn)
 		if err != nil {
 			t.Fatal(err)
