@@ -226,13 +226,12 @@ func unquote(quoted []byte) ([]byte, error) {
 
 // integer reads a whole number; null is none.
 func (r *reader) integer(path string, to *int64) error {
+	c := r.peek()
 	start := r.i
-	switch c := r.peek(); {
+	switch {
 	case c == 'n':
 		return r.skip()
-	case c == '-' || '0' <= c && c <= '9':
-		start = r.i
-	default:
+	case c != '-' && (c < '0' || c > '9'):
 		return r.mismatch(path, "a whole number")
 	}
 	if err := r.scanNumber(); err != nil {
