@@ -74,7 +74,7 @@ func limitCases() []Case {
 			res := t.ask("POST", "/Users", []byte(t.fill(`{"schemas":["`+userURN+`"],"userName":"{tag}-`)+"\xff\xfe"+`@verify.example"}`))
 			t.own("/Users", res)
 			return res
-		}),
+		}).shouldBe(),
 		refused("body-duplicate-keys", "a body that gives userName twice is refused", func(t *T) *Response {
 			res := t.create("/Users", t.fill(`{"schemas":["`+userURN+`"],"userName":"{tag}-one@verify.example","userName":"{tag}-two@verify.example"}`))
 			return res

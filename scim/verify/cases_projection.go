@@ -38,6 +38,11 @@ func projectionCases() []Case {
 		row("excluded-unknown", "an unknown excludedAttribute changes nothing", "excludedAttributes", "gbvNoSuch", want{"userName": present, "emails": present}),
 		row("excluded-any-case", "excludedAttributes are spelt in any case", "excludedAttributes", "EMAILS", want{"emails": nil, "userName": present}),
 	}
+	for i := range cases {
+		if strings.HasSuffix(cases[i].ID, "-unknown") {
+			cases[i].Level = Should // the RFC does not say what an unknown name means
+		}
+	}
 	cases = append(cases,
 		must("rfc7644-3.9-list", "attributes works on a list", func(t *T) {
 			p := filterPeople(t)
@@ -145,7 +150,7 @@ func searchCases() []Case {
 			res := t.search("/.search", map[string]any{"filter": `id eq "` + p.byLetter["A"].id + `"`})
 			isList(res).has(want{"totalResults": 1, "Resources[0].meta.resourceType": "User"})
 		}),
-		must("rfc7644-3.4.2.1-root", "GET on the root answers by filter, or says 501", func(t *T) {
+		should("rfc7644-3.4.2.1-root", "GET on the root answers by filter, or says 501", func(t *T) {
 			p := filterPeople(t)
 			res := t.get("/" + queryOf("filter", `id eq "`+p.byLetter["A"].id+`"`))
 			if res.Status == 501 || res.Status == 403 {
