@@ -54,6 +54,8 @@ var conformance = []struct {
 	{"services and owners have unique logins", services},
 	{"tokens are minted, rotated and revoked", tokens},
 	{"SCIM tokens are at most two a source, and configured ones are stored once", scimTokens},
+	{"streams of events keep how far they were delivered", streams},
+	{"the audit is read on from a revision, and a lock names its accounts", auditFrom},
 	{"held plans are settled once", holds},
 	{"the use of tokens is recorded to the minute", tokenUse},
 	{"the audit is found by its fields", auditSearch},
