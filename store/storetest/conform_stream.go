@@ -3,11 +3,13 @@ package storetest
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"grantbridge/access"
+	"grantbridge/directory"
 	"grantbridge/store"
 )
 
@@ -82,6 +84,37 @@ func auditFrom(k Kit, _ *Clock) {
 		}
 		if _, err := v.AuditFrom(context.Background(), 1, 0); err == nil {
 			k.T.Error("no limit is no limit")
+		}
+		return nil
+	})
+}
+
+// tellingAccounts: an account's entry tells which groups it joined because they
+// waited for it, and that its person is locked when it becomes active.
+func tellingAccounts(k Kit, _ *Clock) {
+	k.Source("okta", false)
+	g := store.ChangeGroup{Change: &directory.GroupChange{Source: "okta",
+		Edit:    func(g directory.Group) (directory.Group, error) { g.Display = "g"; return g, nil },
+		Members: directory.MemberChange{Add: []string{"ext-1"}, Park: true}}}
+	k.Do(&g)
+	op := NewAccount("okta", "a", "ext-1")
+	k.Do(op)
+	off := func(active bool) {
+		k.Do(EditAccount("okta", op.After.UID, func(a *directory.Account) { a.Active = active }))
+	}
+	off(false)
+	k.Do(&store.LockPerson{Person: access.PersonID(op.After.Person), Locked: true})
+	off(true)
+	k.Read(func(v *store.View) error {
+		es, err := v.AuditFrom(context.Background(), 3, 9)
+		if err != nil || len(es) != 4 {
+			k.T.Fatalf("got %+v, %v", es, err)
+		}
+		if want := `"joined":["okta/group/` + g.After.UID + `"],"joinedCount":1`; !strings.Contains(string(es[0].After), want) {
+			k.T.Errorf("the account tells %s, want %s in it", es[0].After, want)
+		}
+		if got, want := string(es[3].After), `{"active":true,"locked":true}`; got != want {
+			k.T.Errorf("activating a locked one tells %s, want %s", got, want)
 		}
 		return nil
 	})

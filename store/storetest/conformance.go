@@ -56,6 +56,7 @@ var conformance = []struct {
 	{"SCIM tokens are at most two a source, and configured ones are stored once", scimTokens},
 	{"streams of events keep how far they were delivered", streams},
 	{"the audit is read on from a revision, and a lock names its accounts", auditFrom},
+	{"an account tells which groups it joined, and that a lock stays", tellingAccounts},
 	{"held plans are settled once", holds},
 	{"the use of tokens is recorded to the minute", tokenUse},
 	{"the audit is found by its fields", auditSearch},
