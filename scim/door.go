@@ -45,6 +45,8 @@ type Config struct {
 type Source struct {
 	Profile Profile
 	Without []Rule // rules of the profile that are switched off
+	// EventURIs are the security events that are told of this source (RFC 9967 4).
+	EventURIs []string
 }
 
 // Door is the SCIM 2.0 door. It may be used concurrently.
