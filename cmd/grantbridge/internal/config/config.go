@@ -30,6 +30,7 @@ type Config struct {
 	Sites             []Site `yaml:"sites" jsonschema_description:"sites to start with; also: grantbridge site add"`
 	// Sources are the identity providers by name.
 	Sources map[string]Source `yaml:"sources" jsonschema_description:"identity providers by name"`
+	Events  Events            `yaml:"events" jsonschema_description:"security events that other programs are told"`
 }
 
 // Log says what is logged.
@@ -150,6 +151,7 @@ func (c *Config) setDefaults() {
 		}
 		c.Sources[name] = s
 	}
+	c.setStreamDefaults()
 }
 
 func orElse(s *string, def string) {

@@ -83,6 +83,7 @@ func (l *Loaded) anchor(dir string) {
 			at(dir, &s.LDAP.CAFile)
 		}
 	}
+	l.anchorEvents(dir)
 }
 
 func at(dir string, path *string) {
@@ -175,6 +176,10 @@ func (l *Loaded) missingFiles() []string {
 			note("sources."+n+".ldap.ca_file", s.LDAP.CAFile)
 		}
 	}
+	paths, files := l.eventFiles()
+	for i, file := range files {
+		note(paths[i], file)
+	}
 	return out
 }
 
@@ -242,6 +247,8 @@ func (l *Loaded) LooseFiles() []string {
 			files = append(files, s.LDAP.BindPasswordFile)
 		}
 	}
+	_, more := l.eventFiles()
+	files = append(files, more...)
 	var out []string
 	for _, f := range files {
 		if i, err := os.Stat(f); f != "" && err == nil && i.Mode()&fs.FileMode(0o044) != 0 {
