@@ -12,6 +12,7 @@ import (
 
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/scim"
+	"grantbridge/scim/events"
 	"grantbridge/store"
 	"grantbridge/web"
 )
@@ -21,7 +22,9 @@ func (s *server) scimDoor(l *config.Loaded) http.Handler {
 	c := scim.Config{BaseURL: s.url(l), Sources: map[string]scim.Source{}, CursorKey: s.cursorKey, Log: s.log}
 	for name, src := range l.Sources {
 		if src.SCIM != nil {
-			c.Sources[name] = scim.Source{Profile: scim.Profile(src.SCIM.Profile)}
+			c.Sources[name] = scim.Source{
+				Profile: scim.Profile(src.SCIM.Profile), EventURIs: events.EventURIs(l.EventStreams(), name),
+			}
 		}
 	}
 	return scim.New(s.engine, c)
@@ -29,7 +32,7 @@ func (s *server) scimDoor(l *config.Loaded) http.Handler {
 
 // decisions serves the decision API, health checks and metrics.
 func (s *server) decisions(l *config.Loaded) http.Handler {
-	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load})
+	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load, Registry: s.registry})
 }
 
 // url is the URL that clients use.
@@ -51,6 +54,7 @@ func (s *server) announce() {
 	for _, n := range g.cfg.SourceNames() {
 		announceSource(line, base, n, g.cfg.Sources[n], tokens[n])
 	}
+	announceStreams(line, base, g.cfg)
 	line("decisions", "%s/access/v1/evaluation", base)
 	line("discovery", "%s/.well-known/authzen-configuration", base)
 	line("health", "%s/healthz", base)

@@ -16,10 +16,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/provision"
+	"grantbridge/scim/events"
 	"grantbridge/store"
 )
 
@@ -72,6 +74,9 @@ type server struct {
 	st     *store.Store
 	engine *provision.Engine
 	api    http.Handler // decisions, health, metrics
+	events *events.Transmitter
+	// registry has the metrics of all doors.
+	registry *prometheus.Registry
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
 	log       *slog.Logger
@@ -121,7 +126,7 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 }
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {
-	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text())}
+	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text()), registry: prometheus.NewRegistry()}
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {
@@ -170,6 +175,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.work.Go(func() { _ = s.events.Run(ctx) })
 	if s.o.started != nil {
 		s.work.Go(func() { s.o.started(ctx, s) })
 	}
@@ -224,6 +230,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.live.Load().scim.ServeHTTP(w, r)
 		return
 	}
+	if events.Serves(r.URL.Path) {
+		s.events.ServeHTTP(w, r)
+		return
+	}
 	s.api.ServeHTTP(w, r)
 }
 
@@ -236,10 +246,18 @@ func (s *server) reload(ctx context.Context) {
 	}
 	old := s.live.Load()
 	s.warnFixed(old.cfg, l)
+	streams, err := s.eventsConfig(l)
+	if err != nil {
+		s.log.Error("the new configuration is refused; the last good one stays", "reason", explainError(err))
+		return
+	}
 	next, err := s.next(ctx, old, l)
 	if err != nil {
 		s.log.Error("the new configuration is refused; the last good one stays", "reason", explainError(err))
 		return
+	}
+	if err := s.events.Reconfigure(ctx, streams); err != nil {
+		s.log.Error("the new streams of events do not begin; the last ones stay", "reason", explainError(err))
 	}
 	s.setLevel(l)
 	s.live.Store(next)
