@@ -1,6 +1,7 @@
 package saml_test
 
 import (
+	"strings"
 	"testing"
 
 	"grantbridge/saml"
@@ -35,3 +36,8 @@ func TestEveryVectorIsRefusedForItsReason(t *testing.T) {
 }
 
 var _ saml.Replay = &samltest.Memory{}
+
+// replace is an edit of every old.
+func replace(old, new string) func(string) string {
+	return func(text string) string { return strings.ReplaceAll(text, old, new) }
+}

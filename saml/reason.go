@@ -22,7 +22,10 @@ type Rejection struct {
 
 // reject makes a rejection. What came is cut to a line that a log can hold.
 func reject(r Reason, want, got string) *Rejection {
-	return &Rejection{Reason: r, Want: want, Got: printable(got)}
+	if got = printable(got); got == "" {
+		got = "nothing"
+	}
+	return &Rejection{Reason: r, Want: want, Got: got}
 }
 
 // Error makes *Rejection an error: the code, what was expected and what came.

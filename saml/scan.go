@@ -167,7 +167,7 @@ func (p *scanner) misc() *Rejection {
 			return r
 		}
 	}
-	if p.i < len(p.s) && (p.i+1 == len(p.s) || p.s[p.i] == '<' && strings.IndexByte("!?", p.s[p.i+1]) >= 0) {
+	if rest := p.s[p.i:]; strings.HasPrefix(rest, "<!") || strings.HasPrefix(rest, "<?") {
 		return p.markup()
 	}
 	return nil

@@ -1,20 +1,23 @@
 package samltest
 
-import "slices"
+import (
+	"bytes"
+	"compress/flate"
+	"slices"
+)
 
 // Vectors is the whole corpus.
 func Vectors() []Vector {
-	return slices.Concat(good(), wrapping())
+	return slices.Concat(good(), input(), wrapping(), signatures(), conditions(), identities(), encrypted())
 }
 
-// good are messages that must be accepted: a corpus that is all refusals proves
-// little.
-func good() []Vector {
-	return []Vector{
-		{Name: "a signed assertion is accepted"},
-		{Name: "a signed response is accepted", Sign: SignResponse},
-		{Name: "both signed is accepted", Sign: SignBoth},
-		{Name: "an encrypted signed assertion is accepted", Encrypt: &Encryption{}},
-		{Name: "an encrypted assertion in a signed response is accepted", Sign: SignResponse, Encrypt: &Encryption{}},
-	}
+// Deflate is text as the redirect binding has it, before base64.
+func Deflate(text string) []byte {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	must(err)
+	_, err = w.Write([]byte(text))
+	must(err)
+	must(w.Close())
+	return b.Bytes()
 }
