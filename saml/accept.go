@@ -69,6 +69,9 @@ func (p *Provider) decode(encoded string, missing Reason) (string, *Rejection) {
 	if len(encoded) > p.c.Limits.Encoded {
 		return "", reject(InputTooLarge, decimal(p.c.Limits.Encoded)+" bytes at most", decimal(len(encoded)))
 	}
+	if size := len(encoded) / 4 * 3; size > p.c.Limits.XML+p.c.Limits.XML/8 {
+		return "", reject(InputTooLarge, decimal(p.c.Limits.XML)+" bytes of XML at most", "about "+decimal(size))
+	}
 	raw, ok := decodeBase64(encoded)
 	if !ok {
 		return "", reject(InputBase64, "base64", "something else")
@@ -158,16 +161,16 @@ func (j judge) verified(doc string, m message) (signedAssertion, *Rejection) {
 	if r != nil {
 		return signedAssertion{}, r
 	}
-	outer, r := signatureOf(m.response)
+	outer, outerSigned, r := signedBy(m.response, keys)
 	if r != nil {
 		return signedAssertion{}, r
 	}
-	if r := j.required(m, outer != ""); r != nil {
+	if r := j.required(m, outerSigned); r != nil {
 		return signedAssertion{}, r
 	}
-	inner := ""
+	inner, innerSigned := SigningKey{}, false
 	if m.assertion != nil {
-		if inner, r = signatureOf(m.assertion); r != nil {
+		if inner, innerSigned, r = signedBy(m.assertion, keys); r != nil {
 			return signedAssertion{}, r
 		}
 	}
@@ -175,17 +178,21 @@ func (j judge) verified(doc string, m message) (signedAssertion, *Rejection) {
 	if r != nil {
 		return signedAssertion{}, r
 	}
-	v := verifier{keys: keys, whole: verified{element: el, node: m.response}}
-	if outer != "" {
-		if v.whole, r = verify(el, m.response, outer, keys); r != nil {
+	v := verifier{keys: keys, outer: outerSigned, whole: verified{element: el, node: m.response}}
+	if outerSigned {
+		if v.whole, r = verify(el, m.response, outer); r != nil {
 			return signedAssertion{}, r
 		}
-		v.outer = true
 	}
-	if m.encrypted != nil {
+	a := v.whole.node.child(nsAssertion, "Assertion")
+	switch {
+	case m.encrypted != nil:
 		return j.decrypted(v)
+	case !innerSigned:
+		return signedAssertion{node: a, key: v.whole.key}, nil
 	}
-	return j.plainAssertion(v, inner)
+	own, r := verify(v.whole.element.SelectElement("Assertion"), a, inner)
+	return signedAssertion{node: own.node, key: own.key}, r
 }
 
 // verifier is what the signature stage has when the response is done.
@@ -210,17 +217,6 @@ func (j judge) required(m message, outer bool) *Rejection {
 		return reject(EncryptionRequired, "an encrypted assertion", "a plain one")
 	}
 	return nil
-}
-
-// plainAssertion takes the assertion out of the response: out of the signed
-// bytes, when the response is signed.
-func (j judge) plainAssertion(v verifier, algorithm string) (signedAssertion, *Rejection) {
-	n := v.whole.node.child(nsAssertion, "Assertion")
-	if algorithm == "" {
-		return signedAssertion{node: n, key: v.whole.key}, nil
-	}
-	own, r := verify(v.whole.element.SelectElement("Assertion"), n, algorithm, v.keys)
-	return signedAssertion{node: own.node, key: own.key}, r
 }
 
 // parse reads the document as goxmldsig wants it, and holds that reading to

@@ -83,22 +83,22 @@ func (j judge) decrypted(v verifier) (signedAssertion, *Rejection) {
 // fromPlaintext verifies the decrypted assertion. Anyone can encrypt for us, so
 // without a signature of its own it counts only inside a signed response.
 func (j judge) fromPlaintext(v verifier, doc string, a *node) (signedAssertion, *Rejection) {
-	algorithm, r := signatureOf(a)
+	key, signed, r := signedBy(a, v.keys)
 	switch {
 	case r != nil:
 		return signedAssertion{}, r
-	case algorithm == "" && (j.c.Signed == SignedAssertion || j.c.Signed == SignedBoth):
+	case !signed && (j.c.Signed == SignedAssertion || j.c.Signed == SignedBoth):
 		return signedAssertion{}, reject(AssertionUnsigned, "a signed assertion", "an unsigned one")
-	case algorithm == "" && !v.outer:
+	case !signed && !v.outer:
 		return signedAssertion{}, reject(SignatureMissing, "a signed response or assertion", "neither")
-	case algorithm == "":
+	case !signed:
 		return signedAssertion{node: a, key: v.whole.key, encrypted: true}, nil
 	}
 	el, r := parse(doc, a)
 	if r != nil {
 		return signedAssertion{}, r
 	}
-	own, r := verify(el, a, algorithm, v.keys)
+	own, r := verify(el, a, key)
 	return signedAssertion{node: own.node, key: own.key, encrypted: true}, r
 }
 

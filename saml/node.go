@@ -29,6 +29,10 @@ type node struct {
 	attrs       []attrib // without namespace declarations
 	kids        []*node
 	text        string // all character data directly inside
+	// source is the element as written and scope what was declared around it:
+	// of a Signature that was scanned only.
+	source string
+	scope  []binding
 }
 
 type attrib struct{ space, name, value string }

@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,6 +17,7 @@ func (p *scanner) element(depth int) (*node, *Rejection) {
 	if p.elements++; p.elements > p.limits.Elements {
 		return nil, reject(XMLElements, decimal(p.limits.Elements)+" elements at most", "more")
 	}
+	start := p.i
 	if !p.take("<") {
 		return nil, p.malformed("an element")
 	}
@@ -48,6 +50,9 @@ func (p *scanner) element(depth int) (*node, *Rejection) {
 	p.blank()
 	if !p.take(">") {
 		return nil, p.malformed("the end of element " + tag)
+	}
+	if n.is(nsDSig, "Signature") {
+		n.source, n.scope = p.s[start:p.i], slices.Clone(p.scope[:outer])
 	}
 	return n, nil
 }

@@ -7,7 +7,9 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
+	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -173,15 +175,11 @@ func decodeBase64(s string) ([]byte, bool) {
 	return raw, err == nil
 }
 
-// verify checks the signature of el, whose shape signatureOf has accepted as n,
-// by the trusted keys, and returns what was signed: read from the canonical
-// bytes that the digest is over, without the signature, and equal to n. The
-// message's KeyInfo is not looked at.
-func verify(el *etree.Element, n *node, algorithm string, keys []SigningKey) (verified, *Rejection) {
-	key, r := signedBy(el, algorithm, keys)
-	if r != nil {
-		return verified{}, r
-	}
+// verify checks the signature of el, whose shape signatureOf has accepted as n
+// and whose SignedInfo is by key, and returns what was signed: read from the
+// canonical bytes that the digest is over, without the signature, and equal to
+// n. The message's KeyInfo is not looked at.
+func verify(el *etree.Element, n *node, key SigningKey) (verified, *Rejection) {
 	alone, r := detached(el, key)
 	if r != nil {
 		return verified{}, r
@@ -214,19 +212,20 @@ func validate(el *etree.Element, cert *x509.Certificate) (*etree.Element, error)
 	return ctx.Validate(el)
 }
 
-// signedBy finds the trusted key that signed the SignedInfo of el. A message of
-// a stranger ends here, before anything of its size is canonicalised; and
-// several keys of one identity provider cost one look at the content.
-func signedBy(el *etree.Element, algorithm string, keys []SigningKey) (SigningKey, *Rejection) {
-	scope, err := etreeutils.NSBuildParentContext(el)
-	if err == nil {
-		scope, err = scope.SubContext(el)
+// signedBy finds the trusted key that signed the SignedInfo of a scanned
+// element, or the zero key when the element has no signature. Only the Signature
+// is parsed for it: a stranger's message ends here, before anything of its size
+// is parsed again or canonicalised. verify then proves the whole with that key.
+func signedBy(n *node, keys []SigningKey) (SigningKey, bool, *Rejection) {
+	algorithm, r := signatureOf(n)
+	if r != nil || algorithm == "" {
+		return SigningKey{}, false, r
 	}
-	info, value, err := signedInfo(scope, el, err)
+	info, value, err := signedInfo(n.child(nsDSig, "Signature"))
 	if err != nil {
 		r := reject(SignatureShape, "a SignedInfo that canonicalises", "another")
 		r.Cause = err
-		return SigningKey{}, r
+		return SigningKey{}, false, r
 	}
 	refusal := reject(SignatureKeyType, "a trusted key for "+algorithm, "keys of other kinds only")
 	for _, key := range keys {
@@ -234,32 +233,52 @@ func signedBy(el *etree.Element, algorithm string, keys []SigningKey) (SigningKe
 			continue
 		}
 		if checkSignature(key.Certificate.PublicKey, algorithm, info, value) {
-			return key, nil
+			return key, true, nil
 		}
 		refusal = reject(SignatureUntrusted, "a signature by a key of the metadata", "one by another key")
 	}
-	return SigningKey{}, refusal
+	return SigningKey{}, false, refusal
 }
 
-func signedInfo(scope etreeutils.NSContext, el *etree.Element, err error) (info, value []byte, _ error) {
+// signedInfo is the canonical SignedInfo of a scanned Signature, and its
+// signature value.
+func signedInfo(sig *node) (info, value []byte, err error) {
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(inScope(sig)); err != nil {
+		return nil, nil, fmt.Errorf("read Signature: %w", err)
+	}
+	el := doc.Root().ChildElements()[0].ChildElements()[0]
+	scope, err := etreeutils.NSBuildParentContext(el)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("namespaces of SignedInfo: %w", err)
 	}
-	sig := el.SelectElement("Signature")
-	if sig == nil {
-		return nil, nil, dsig.ErrMissingSignature
-	}
-	if scope, err = scope.SubContext(sig); err != nil {
-		return nil, nil, err
-	}
-	parts := sig.ChildElements()
-	alone, err := etreeutils.NSDetatch(scope, parts[0])
+	alone, err := etreeutils.NSDetatch(scope, el)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("namespaces of SignedInfo: %w", err)
 	}
 	info, err = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(alone)
-	value, _ = decodeBase64(parts[1].Text())
+	value, _ = base64Text(sig.kids[1])
 	return info, value, err
+}
+
+var escapeAttr = strings.NewReplacer("&", "&amp;", "<", "&lt;", `"`, "&quot;")
+
+// inScope is an element as written, inside one that declares what was in scope.
+func inScope(n *node) string {
+	var b strings.Builder
+	b.WriteString("<scope")
+	for i, s := range n.scope {
+		if slices.ContainsFunc(n.scope[i+1:], func(later binding) bool { return later.prefix == s.prefix }) || s.prefix == "xml" {
+			continue
+		}
+		b.WriteString(" xmlns")
+		if s.prefix != "" {
+			b.WriteString(":" + s.prefix)
+		}
+		b.WriteString(`="` + escapeAttr.Replace(s.uri) + `"`)
+	}
+	b.WriteString(">" + n.source + "</scope>")
+	return b.String()
 }
 
 // checkSignature verifies a signature over data by an algorithm of the
