@@ -2,7 +2,9 @@ package saml_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
+	"time"
 
 	"grantbridge/saml"
 	"grantbridge/saml/samltest"
@@ -38,11 +40,23 @@ func BenchmarkACS(b *testing.B) {
 func accepts(b *testing.B, p *saml.Provider, message string) {
 	b.SetBytes(int64(len(message)))
 	b.ReportAllocs()
+	cpu := spent()
 	for b.Loop() {
 		if _, r := p.Judge(message, samltest.Requests(), samltest.Now); r != nil {
 			b.Fatal(r)
 		}
 	}
+	b.ReportMetric(float64((spent()-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
+// spent is the CPU time of this process, its garbage collection included: the
+// figure that the budgets are about, whatever else the machine does.
+func spent() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkJunk is what an unauthenticated stranger can make us do. Budget:
@@ -52,7 +66,7 @@ func BenchmarkJunk(b *testing.B) {
 	wanted := map[string]bool{
 		"a megabyte of base64": true, "300 KiB of XML in one text": true, "140 KB of levels without ends": true,
 		"20,000 elements side by side": true, "187 KB of nested namespaces under a fake signature": true,
-		"a billion laughs": true, "200 KB in one attribute": true, "1,000 groups": true,
+		"a billion laughs": true, "200 KB in one attribute": true, "2,000 groups": true,
 		"a stranger's key with its own certificate": true, "no signature at all": true,
 	}
 	for _, v := range samltest.Vectors() {
@@ -66,9 +80,11 @@ func BenchmarkJunk(b *testing.B) {
 
 func refuses(b *testing.B, p *saml.Provider, message string) {
 	b.ReportAllocs()
+	cpu := spent()
 	for b.Loop() {
 		if _, r := p.Judge(message, samltest.Requests(), samltest.Now); r == nil {
 			b.Fatal("accepted")
 		}
 	}
+	b.ReportMetric(float64((spent()-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
 }

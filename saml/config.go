@@ -171,10 +171,12 @@ func (c *Config) check() error {
 		return errors.New("our entity id is missing or has blanks around it")
 	case c.Skew < 0 || c.Skew > maxSkew:
 		return fmt.Errorf("clock skew %s is not between 0 and %s", c.Skew, maxSkew)
-	case c.MaxAge < 0 || c.MaxAge > time.Hour || c.LoginTTL < 0 || c.MaxAuthnAge < 0:
+	case c.MaxAge <= 0 || c.MaxAge > time.Hour || c.LoginTTL <= 0 || c.MaxAuthnAge < 0:
 		return errors.New("a duration is negative, or a message may be older than an hour")
 	case c.Signed > SignedBoth || c.IDPInitiated > On || c.SignRequests > Never:
 		return errors.New("an unknown policy")
+	case c.Limits.Elements > maxElements:
+		return fmt.Errorf("a limit of %d elements; at most %d", c.Limits.Elements, maxElements)
 	case c.RequestBinding != Redirect && c.RequestBinding != POST:
 		return fmt.Errorf("requests by binding %q", c.RequestBinding)
 	case c.SignRequests == Always && len(c.Keys) == 0:

@@ -134,9 +134,13 @@ func TestLogoutRequestsOfTheIdentityProvider(t *testing.T) {
 		}), saml.QuerySignature},
 		{"the RelayState changed", redirect(func(q *query) { q.edit = func(s string) string { return replaced(s, "a%2Fb", "evil") } }), saml.QuerySignature},
 		{"the RelayState removed", redirect(func(q *query) { q.edit = func(s string) string { return replaced(s, "&RelayState=a%2Fb+c", "") } }), saml.QuerySignature},
-		{"the message escaped anew", redirect(func(q *query) { q.edit = func(s string) string { return replaced(s, "RelayState=a%2F", "RelayState=a%2f") } }), saml.QuerySignature},
+		{"the message escaped anew", redirect(func(q *query) {
+			q.edit = func(s string) string { return replaced(s, "RelayState=a%2F", "RelayState=a%2f") }
+		}), saml.QuerySignature},
 		{"unsigned", redirect(func(q *query) { q.edit = func(s string) string { return s[:strings.Index(s, "&SigAlg")] } }), saml.QueryUnsigned},
-		{"an empty signature", redirect(func(q *query) { q.edit = func(s string) string { return s[:strings.Index(s, "&Signature=")] + "&Signature=" } }), saml.QueryUnsigned},
+		{"an empty signature", redirect(func(q *query) {
+			q.edit = func(s string) string { return s[:strings.Index(s, "&Signature=")] + "&Signature=" }
+		}), saml.QueryUnsigned},
 		{"by a stranger", redirect(func(q *query) { q.pair = l.Stranger }), saml.QuerySignature},
 		{"RSA with SHA-1", redirect(func(q *query) { q.method = samltest.NSDSig + "rsa-sha1" }), saml.SignatureAlgorithm},
 		{"ECDSA named over an RSA key", redirect(func(q *query) { q.method = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" }), saml.QuerySignature},

@@ -102,7 +102,7 @@ func (t Trust) signed(doc []byte) error {
 		return nil
 	}
 	limits := metadataLimits
-	limits.Elements = 900 // as goxmldsig canonicalises
+	limits.Elements = maxElements
 	root, r := scan(string(doc), limits)
 	if r != nil {
 		return fmt.Errorf("%w: %w", ErrNotSigned, r)

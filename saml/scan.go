@@ -11,10 +11,10 @@ type Limits struct {
 	Encoded  int // bytes of base64; 512 KiB
 	XML      int // bytes of XML; 256 KiB
 	Depth    int // nested elements; 32
-	Elements int // 900; goxmldsig stops at 1,000 nodes
+	Elements int // 2,000, and at most 5,000
 	Attrs    int // attributes of one element, declarations included; 32
 	Prefixes int // namespace declarations in scope; 32
-	Values   int // attribute values; 900
+	Values   int // attribute values; 1,000
 }
 
 func (l Limits) withDefaults() Limits {
@@ -26,12 +26,14 @@ func (l Limits) withDefaults() Limits {
 	orElse(&l.Encoded, 512<<10)
 	orElse(&l.XML, 256<<10)
 	orElse(&l.Depth, 32)
-	orElse(&l.Elements, 900)
+	orElse(&l.Elements, 2000)
 	orElse(&l.Attrs, 32)
 	orElse(&l.Prefixes, 32)
-	orElse(&l.Values, 900)
+	orElse(&l.Values, 1000)
 	return l
 }
+
+const maxElements = 5000
 
 // scanner reads the strict subset of XML that SAML messages are written in:
 // elements, attributes, text and XML's own references, in UTF-8. Comments,

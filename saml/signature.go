@@ -163,7 +163,8 @@ func base64Text(n *node) ([]byte, bool) {
 // decodeBase64 is strict but for blanks, which every identity provider folds
 // its lines with.
 func decodeBase64(s string) ([]byte, bool) {
-	if strings.ContainsAny(s, blanks) {
+	// The decoder skips line ends by itself.
+	if strings.IndexByte(s, ' ') >= 0 || strings.IndexByte(s, '\t') >= 0 {
 		s = strings.Map(func(r rune) rune {
 			if strings.ContainsRune(blanks, r) {
 				return -1
@@ -180,11 +181,7 @@ func decodeBase64(s string) ([]byte, bool) {
 // canonical bytes that the digest is over, without the signature, and equal to
 // n. The message's KeyInfo is not looked at.
 func verify(el *etree.Element, n *node, key SigningKey) (verified, *Rejection) {
-	alone, r := detached(el, key)
-	if r != nil {
-		return verified{}, r
-	}
-	signed, err := validate(alone, key.Certificate)
+	signed, err := validate(detached(el, key), key.Certificate)
 	if err != nil {
 		r := reject(DigestMismatch, "the content that was signed", "changed content")
 		r.Cause = err
@@ -321,36 +318,32 @@ func asn1Signature(key crypto.PublicKey, signature []byte) []byte {
 }
 
 // detached is a copy of el that stands alone: with the namespaces that were in
-// scope, without the KeyInfo of its signature, and with its signature value in
-// one line. Both stand in the Signature, which enveloped-signature removes
-// before anything is digested.
-func detached(el *etree.Element, key SigningKey) (*etree.Element, *Rejection) {
-	failed := reject(XMLNamespace, "namespaces that canonicalise", "others")
-	scope, err := etreeutils.NSBuildParentContext(el)
-	if err != nil {
-		failed.Cause = err
-		return nil, failed
-	}
-	alone, err := etreeutils.NSDetatch(scope, el)
-	if err != nil {
-		failed.Cause = err
-		return nil, failed
-	}
-	for _, sig := range alone.ChildElements() {
-		if sig.Tag != "Signature" {
-			continue
-		}
-		for _, part := range sig.ChildElements() {
-			switch part.Tag {
-			case "KeyInfo":
-				sig.RemoveChild(part)
-			case "SignatureValue":
-				value, _ := decodeBase64(part.Text())
-				part.SetText(base64.StdEncoding.EncodeToString(asn1Signature(key.Certificate.PublicKey, value)))
+// scope, and with its own Signature in front, without KeyInfo, its value in one
+// line. All of that stands in the Signature, which enveloped-signature takes out
+// before anything is digested. In front, goxmldsig finds it at once: it looks at
+// 1,000 elements at most.
+func detached(el *etree.Element, key SigningKey) *etree.Element {
+	alone := el.Copy()
+	for up := el.Parent(); up != nil; up = up.Parent() {
+		for _, a := range up.Attr {
+			if (a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns") && alone.SelectAttr(a.FullKey()) == nil {
+				alone.CreateAttr(a.FullKey(), a.Value)
 			}
 		}
 	}
-	return alone, nil
+	sig := alone.SelectElement("Signature")
+	alone.RemoveChild(sig)
+	alone.InsertChildAt(0, sig)
+	for _, part := range sig.ChildElements() {
+		switch part.Tag {
+		case "KeyInfo":
+			sig.RemoveChild(part)
+		case "SignatureValue":
+			value, _ := decodeBase64(part.Text())
+			part.SetText(base64.StdEncoding.EncodeToString(asn1Signature(key.Certificate.PublicKey, value)))
+		}
+	}
+	return alone
 }
 
 func familyOf(key crypto.PublicKey) family {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
-	"github.com/russellhaering/goxmldsig/etreeutils"
 )
 
 // The namespaces of the messages.
@@ -141,10 +140,14 @@ func (s Signing) sign(data []byte) []byte {
 // Canonical is el in exclusive canonical form, with the namespaces that are in
 // scope where it stands.
 func Canonical(el *etree.Element) []byte {
-	scope, err := etreeutils.NSBuildParentContext(el)
-	must(err)
-	alone, err := etreeutils.NSDetatch(scope, el)
-	must(err)
+	alone := el.Copy()
+	for up := el.Parent(); up != nil; up = up.Parent() {
+		for _, a := range up.Attr {
+			if (a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns") && alone.SelectAttr(a.FullKey()) == nil {
+				alone.CreateAttr(a.FullKey(), a.Value)
+			}
+		}
+	}
 	out, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(alone)
 	must(err)
 	return out

@@ -1,6 +1,7 @@
 package samltest
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -114,7 +115,15 @@ func good() []Vector {
 		{Name: "one of the methods asked for is accepted", Config: with(func(c *saml.Config) { c.AuthnContext = []string{mfa, password} })},
 		{Name: "a transient NameID is accepted when an attribute is the subject", Config: subjectBy("uid"), Pre: then(swap("nameid-format:persistent", "nameid-format:transient"), swap(`Name="mail"`, `Name="uid"`), swap("clara.moreau@example.com", Person))},
 		{Name: "structured attribute values are accepted", Pre: swap("clara.moreau@example.com", `<id xmlns="urn:x">1</id><name xmlns="urn:x">clara</name>`)},
-		{Name: "850 groups are accepted", Groups: manyGroups(850)},
+		{Name: "980 groups are accepted", Groups: shortGroups(980)},
+		{Name: "980 groups with the signature at the end are accepted", Groups: shortGroups(980), Post: func(_ *Lab, t string) string {
+			sig := theSignature(t)
+			return then(swap(sig, ""), swap("</saml:Assertion>", sig+"</saml:Assertion>"))(t)
+		}},
+		{Name: "960 groups in an attribute each, both signed, are accepted", Sign: SignBoth, Groups: []string{}, Pre: swap("</saml:AttributeStatement>",
+			repeat(960, func(i int) string {
+				return fmt.Sprintf(`<saml:Attribute Name="Role"><saml:AttributeValue>%d</saml:AttributeValue></saml:Attribute>`, i)
+			})+"</saml:AttributeStatement>")},
 		{Name: "CRLF between elements is accepted", Pre: swap("<saml:Subject>", "\n<saml:Subject>"), Post: after(swap("\n<saml:Subject>", "\r\n<saml:Subject>"))},
 	}
 }
