@@ -51,6 +51,28 @@ func (p *Provider) Judge(encoded string, expected []Request, now time.Time) (id 
 	return judge{p, expected, now}.response(doc)
 }
 
+// InResponseTo is the request that a SAMLResponse says to answer, for looking up
+// the expected Request when RelayState was lost. It proves nothing, and is empty
+// when the response is unsolicited.
+func (p *Provider) InResponseTo(encoded string) (id string, r *Rejection) {
+	defer fence(&r, func() { id = "" })
+	if p == nil {
+		return "", p.open(time.Time{})
+	}
+	doc, r := p.decode(encoded, ResponseMissing)
+	if r != nil {
+		return "", r
+	}
+	root, r := scan(doc, p.c.Limits)
+	if r != nil {
+		return "", r
+	}
+	if !root.is(nsProtocol, "Response") {
+		return "", reject(NotAResponse, "a SAML 2.0 Response", root.name+" of "+root.space)
+	}
+	return root.attrOr("InResponseTo", ""), nil
+}
+
 // fence turns a panic of a library into a rejection: an attacker's message must
 // not decide what this program logs.
 func fence(r **Rejection, clear func()) {

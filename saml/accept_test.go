@@ -167,3 +167,36 @@ func TestAProviderThatCouldNotVerifyIsNotMade(t *testing.T) {
 		t.Errorf("an empty provider says %v", r)
 	}
 }
+
+func TestTheRequestIsFoundWithoutRelayState(t *testing.T) {
+	l := samltest.NewLab()
+	p := l.Provider(nil)
+	if id, r := p.InResponseTo(samltest.Vector{}.Message(l)); r != nil || id != samltest.RequestID {
+		t.Errorf("got %q, %v", id, r)
+	}
+	for message, want := range map[string]saml.Reason{"": saml.ResponseMissing, "!": saml.InputBase64, samltest.Encode("<a/>"): saml.NotAResponse, samltest.Encode("<!DOCTYPE a><a/>"): saml.XMLDoctype} {
+		if id, r := p.InResponseTo(message); id != "" || r == nil || r.Reason != want {
+			t.Errorf("%q: %q, %v", message, id, r)
+		}
+	}
+}
+
+func TestNewMetadataMakeANewProvider(t *testing.T) {
+	l := samltest.NewLab()
+	old := l.Provider(func(c *saml.Config) { c.IdP.Keys = c.IdP.Keys[:1] })
+	next := *l.Config().IdP
+	p, err := old.With(&next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := samltest.Vector{By: func(l *samltest.Lab, s *samltest.Signing) { s.Pair = l.Next }}
+	if _, r := old.Judge(v.Message(l), v.Waiting(), samltest.Now); r == nil || r.Reason != saml.SignatureUntrusted {
+		t.Errorf("the old one says %v", r)
+	}
+	if _, r := p.Judge(v.Message(l), v.Waiting(), samltest.Now); r != nil {
+		t.Errorf("the new one says %v", r)
+	}
+	if _, err := old.With(&saml.IdP{EntityID: samltest.IdPEntity}); err == nil {
+		t.Error("took metadata without a key")
+	}
+}

@@ -181,6 +181,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("requests by binding %q", c.RequestBinding)
 	case c.SignRequests == Always && len(c.Keys) == 0:
 		return errors.New("requests shall be signed, and there is no key")
+	case c.IdP.WantsSigned && (c.SignRequests == Never || len(c.Keys) == 0):
+		return errors.New("the identity provider takes signed requests only, and ours are not")
 	}
 	for _, u := range []string{c.ACS, c.SLO} {
 		if parsed, err := url.Parse(u); u != "" && (err != nil || parsed.Host == "") || c.ACS == "" {
@@ -204,6 +206,13 @@ func checkKeys(keys []Key) error {
 		}
 	}
 	return nil
+}
+
+// With is the same provider with other metadata of the identity provider.
+func (p *Provider) With(idp *IdP) (*Provider, error) {
+	c := p.c
+	c.IdP = idp
+	return NewProvider(c)
 }
 
 // Source is the source's name.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAPanicIsARejection(t *testing.T) {
@@ -58,6 +59,38 @@ func TestWhatIsShownOfAMessageIsALine(t *testing.T) {
 	} {
 		if got := printable(in); got != want {
 			t.Errorf("%q: got %q", in, got)
+		}
+	}
+}
+
+// TestTwoReadingsAreRefused: no message is known that does this; the check is
+// for the one that is not.
+func TestTwoReadingsAreRefused(t *testing.T) {
+	root, r := scan(`<a><b>1</b></a>`, Limits{}.withDefaults())
+	if r != nil {
+		t.Fatal(r)
+	}
+	for _, other := range []string{`<a><b>2</b></a>`, `<a><b x="1">1</b></a>`, `<a><c>1</c></a>`, `<a xmlns="urn:x"><b>1</b></a>`, `<a><b>1</b><b/></a>`, `<a>x<b>1</b></a>`, `<a><!-- --><b>1</b></a>`} {
+		if _, r := parse(other, root); r == nil || r.Reason != SignedBytesDiffer {
+			t.Errorf("%s: %v", other, r)
+		}
+	}
+	if _, r := parse("<a>\n <b>1</b></a>", root); r != nil {
+		t.Errorf("space between elements: %v", r)
+	}
+}
+
+func TestAFeedKeepsWhatHoldsAndWaits(t *testing.T) {
+	f := Feed{Jitter: func() float64 { return 0.5 }}
+	for _, test := range []struct {
+		every, cache, want time.Duration
+	}{
+		{0, 0, refreshEvery - refreshEvery/20}, {time.Hour, 0, 57 * time.Minute}, {time.Hour, 30 * time.Minute, 28*time.Minute + 30*time.Second},
+		{time.Hour, time.Second, refreshLeast - refreshLeast/20},
+	} {
+		f.Every = test.every
+		if got := f.wait(&IdP{CacheDuration: test.cache}); got != test.want {
+			t.Errorf("every %s, cached %s: %s; want %s", test.every, test.cache, got, test.want)
 		}
 	}
 }

@@ -99,6 +99,9 @@ func (p *Provider) logoutMessage(in Incoming, parameter, name string, now time.T
 	if r := p.open(now); r != nil {
 		return none, r
 	}
+	if p.c.SLO == "" {
+		return none, reject(SourceDisabled, "a logout URL", "none configured")
+	}
 	if in.Binding != Redirect && in.Binding != POST || len(in.RawQuery) > p.c.Limits.Encoded {
 		return none, reject(QueryMalformed, "redirect or POST within limits", "something else")
 	}

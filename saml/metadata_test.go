@@ -1,6 +1,7 @@
 package saml_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -232,6 +233,46 @@ func TestMetadataAreFetchedFromPublicHTTPSOnly(t *testing.T) {
 	for _, from := range []string{server.URL, "https://169.254.169.254/", "https://10.0.0.1/", "https://[::1]:1/", "https://[fe80::1]/", "https://[::ffff:127.0.0.1]:1/", "https://0.0.0.0:1/", "https://100.64.0.1/"} {
 		if _, _, err := (saml.Fetcher{}).Fetch(t.Context(), from, ""); err == nil || !strings.Contains(err.Error(), "not a public address") {
 			t.Errorf("%s: %v", from, err)
+		}
+	}
+}
+
+func TestAFeedAppliesWhatIsNewAndTellsWhatFails(t *testing.T) {
+	l := samltest.NewLab()
+	current, err := saml.ParseIdP(metadata("", keyOf("", l.IdP)+sso), "", samltest.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := make(chan []byte, 1)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(<-serve) }))
+	defer server.Close()
+	for name, test := range map[string]struct {
+		doc     []byte
+		applied bool
+	}{
+		"a new key": {metadata("", keyOf("", l.IdP)+keyOf("", l.Next)+sso), true},
+		"garbage":   {[]byte("<html/>"), false},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		serve <- test.doc
+		told := ""
+		f := saml.Feed{
+			URL: server.URL, Fetcher: saml.Fetcher{Transport: server.Client().Transport}, Trust: saml.Trust{NewKeys: true},
+			Current: func() (*saml.IdP, []string) { return current, nil }, Now: func() time.Time { return samltest.Now }, Jitter: func() float64 { return 0 },
+			Apply: func(r *saml.Refreshed) {
+				told = fmt.Sprintf("applied %d keys", len(r.IdP.Keys))
+				cancel()
+			},
+			Failed: func(err error) {
+				told = err.Error()
+				cancel()
+			},
+		}
+		if err := f.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if strings.HasPrefix(told, "applied 2 keys") != test.applied {
+			t.Errorf("%s: %s", name, told)
 		}
 	}
 }
