@@ -200,3 +200,8 @@ func TestNewMetadataMakeANewProvider(t *testing.T) {
 		t.Error("took metadata without a key")
 	}
 }
+
+func TestMemoryIsAReplay(t *testing.T) {
+	m := &samltest.Memory{}
+	samltest.TestReplay(t, m, m)
+}
