@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -448,4 +449,37 @@ func TestMetricsShowWhatOperatorsWatch(t *testing.T) {
 	if strings.Contains(body, "alice") || strings.Contains(body, "Secret-Name") {
 		t.Error("the metrics name people or groups, and they need no credential")
 	}
+}
+
+func TestABatchIsOfOneRevisionWhileTheModelChanges(t *testing.T) {
+	w := newWorld(t)
+	stop := make(chan struct{})
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			body := object(alice, reading, `"evaluations":[`+strings.TrimSuffix(strings.Repeat(`{`+record1+`},{`+record2+`},`, 50), ",")+`]`)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				a := read[answer](t, w.post("auditor", "/access/v1/evaluations", body))
+				for _, e := range a.Evaluations {
+					if e.Context.Revision != a.Evaluations[0].Context.Revision || !*e.Decision {
+						t.Errorf("one batch has revisions %d and %d, decision %v", a.Evaluations[0].Context.Revision, e.Context.Revision, *e.Decision)
+						return
+					}
+				}
+				w.get("/metrics")
+				w.get("/readyz")
+			}
+		})
+	}
+	for i := range 30 {
+		w.person("okta", fmt.Sprintf("new%d", i))
+		w.must(w.engine.PutSites(t.Context(), by, []access.Site{{ID: access.SiteID(10 + i), Slug: fmt.Sprintf("new-%d", i), Name: "New"}}))
+	}
+	close(stop)
+	asking.Wait()
 }

@@ -135,7 +135,7 @@ func membershipCases() []Case {
 			t.patch(g.path, `[{"op":"remove","path":"members[value eq \"`+u.id+`\"]"}]`).isStatus(200, 204)
 			t.read(u.path).has(want{"groups": nil})
 		}).need(userAttr("groups"), NeedPatch),
-		must("rfc7644-3.5.2.1-member-present", "adding a present member succeeds and does not double it", func(t *T) {
+		should("rfc7644-3.5.2.1-member-present", "adding a present member succeeds and does not double it", func(t *T) {
 			u := t.user("")
 			g := t.group(u)
 			t.patch(g.path, `[{"op":"add","path":"members","value":[{"value":"`+u.id+`"}]}]`).isStatus(200, 204)
@@ -148,13 +148,13 @@ func membershipCases() []Case {
 			t.patch(g.path, `[{"op":"add","path":"members","value":[{"value":"`+u.id+`"}]}]`).isStatus(200, 204)
 			t.read(g.path).has(want{"meta.lastModified": lookup(before, "meta.lastModified"), "meta.version": lookup(before, "meta.version")})
 		}).need(NeedPatch),
-		must("rfc7644-3.5.2-member-deleted", "a deleted user is no member any more", func(t *T) {
+		should("rfc7644-3.5.2-member-deleted", "a deleted user is no member any more", func(t *T) {
 			a, b := t.user(""), t.user("")
 			g := t.group(a, b)
 			t.drop(a)
 			t.hasMembers(g, b)
 		}).mean("a person created anew under the same id, or a dangling id, keeps access"),
-		must("rfc7643-4.2-inactive-keeps", "an inactive user keeps its memberships", func(t *T) {
+		should("rfc7643-4.2-inactive-keeps", "an inactive user keeps its memberships", func(t *T) {
 			u := t.user("")
 			g := t.group(u)
 			t.patch(u.path, `[{"op":"replace","path":"active","value":false}]`).isStatus(200, 204)
@@ -196,13 +196,16 @@ func errorCases() []Case {
 			t.ok(strings.Trim(show(lookup(res.doc, "status")), `"`) == strings.Fields(statusText(status))[0], "status "+statusText(status)[:3]+" in the document", "%s", show(lookup(res.doc, "status")))
 		})
 	}
-	create := func(id, says, scimType string, body func(*T) any) Case {
+	create := func(id, says string, body func(*T) any) Case {
 		return must("rfc7644-3.3-refuses-"+id, "a user with "+says+" is refused", func(t *T) {
-			t.create("/Users", body(t)).isError(400, scimType)
+			t.create("/Users", body(t)).isError(400, "")
 		})
 	}
-	advised := func(id, says, scimType string, body func(*T) any) Case {
-		c := create(id, says, scimType, body)
+	scimType := func(id, title, types string, ask func(*T) *Response) Case {
+		return should("rfc7644-3.12-scimtype-"+id, title, func(t *T) { ask(t).isError(400, types) })
+	}
+	advised := func(id, says string, body func(*T) any) Case {
+		c := create(id, says, body)
 		c.Level = Should
 		return c
 	}
@@ -239,23 +242,37 @@ func errorCases() []Case {
 			res := t.get("/Users?count=1", "Authorization", "").isStatus(401)
 			t.ok(res.Header.Get("WWW-Authenticate") != "", "a WWW-Authenticate header", "none")
 		}),
-		create("no-username", "no userName", "invalidValue", func(*T) any { return `{"schemas":["` + userURN + `"],"displayName":"{tag}"}` }),
-		create("empty-username", "an empty userName", "invalidValue", func(*T) any { return `{"schemas":["` + userURN + `"],"userName":""}` }),
-		create("null-username", "a null userName", "invalidValue", func(*T) any { return `{"schemas":["` + userURN + `"],"userName":null}` }),
-		create("array-username", "an array for userName", "", usual(`{"userName": ["{name}"]}`)),
-		create("object-username", "an object for userName", "", usual(`{"userName": {"value": "{name}"}}`)),
-		create("number-active", "a number for active", "", usual(`{"active": 7}`)).need(userAttr("active")),
-		create("word-active", "a word for active", "", usual(`{"active": "maybe"}`)).need(userAttr("active")),
-		create("string-emails", "a string for emails", "", usual(`{"emails": "{name}"}`)).need(userAttr("emails")),
-		create("string-name", "a string for name", "", usual(`{"name": "Vera Ify"}`)).need(userAttr("name")),
-		advised("no-schemas", "no schemas", "", func(t *T) any { return t.with(`{"userName":"{name}"}`, "{name}", t.newName()) }),
-		advised("wrong-schemas", "another resource's schema", "", usual(`{"schemas": ["`+groupURN+`"]}`)),
-		create("broken-json", "JSON that breaks off", "invalidSyntax", func(t *T) any { return `{"schemas":["` + userURN + `"],"userName":"{tag}"` }),
-		create("array-body", "an array for a body", "invalidSyntax", func(t *T) any { return `[]` }),
-		create("empty-body", "no body", "invalidSyntax", func(t *T) any { return nil }),
-		advised("trailing-garbage", "something behind the JSON", "invalidSyntax", func(t *T) any {
+		create("no-username", "no userName", func(*T) any { return `{"schemas":["` + userURN + `"],"displayName":"{tag}"}` }),
+		create("empty-username", "an empty userName", func(*T) any { return `{"schemas":["` + userURN + `"],"userName":""}` }),
+		create("null-username", "a null userName", func(*T) any { return `{"schemas":["` + userURN + `"],"userName":null}` }),
+		create("array-username", "an array for userName", usual(`{"userName": ["{name}"]}`)),
+		create("object-username", "an object for userName", usual(`{"userName": {"value": "{name}"}}`)),
+		create("number-active", "a number for active", usual(`{"active": 7}`)).need(userAttr("active")),
+		create("word-active", "a word for active", usual(`{"active": "maybe"}`)).need(userAttr("active")),
+		create("string-emails", "a string for emails", usual(`{"emails": "{name}"}`)).need(userAttr("emails")),
+		create("string-name", "a string for name", usual(`{"name": "Vera Ify"}`)).need(userAttr("name")),
+		advised("no-schemas", "no schemas", func(t *T) any { return t.with(`{"userName":"{name}"}`, "{name}", t.newName()) }),
+		advised("wrong-schemas", "another resource's schema", usual(`{"schemas": ["`+groupURN+`"]}`)),
+		create("broken-json", "JSON that breaks off", func(t *T) any { return `{"schemas":["` + userURN + `"],"userName":"{tag}"` }),
+		create("array-body", "an array for a body", func(t *T) any { return `[]` }),
+		must("rfc7644-3.3-refuses-empty-body", "a POST without a body is refused", func(t *T) {
+			t.ask("POST", "/Users", nil, "Content-Type", "application/scim+json").isError(400, "")
+		}),
+		advised("trailing-garbage", "something behind the JSON", func(t *T) any {
 			return t.with(`{"schemas":["`+userURN+`"],"userName":"{name}"} trailing`, "{name}", t.newName())
 		}),
+		scimType("required", "a missing required value answers scimType invalidValue", "invalidValue", func(t *T) *Response {
+			return t.create("/Users", `{"schemas":["`+userURN+`"],"displayName":"{tag}"}`)
+		}),
+		scimType("syntax", "JSON that breaks off answers scimType invalidSyntax", "invalidSyntax", func(t *T) *Response {
+			return t.ask("POST", "/Users", `{"schemas":["`+userURN+`"],"userName":`)
+		}),
+		scimType("op", "an unknown op answers scimType invalidSyntax or invalidValue", "invalidSyntax|invalidValue", func(t *T) *Response {
+			return t.patch(t.user("").path, `[{"op":"spindle","path":"displayName","value":"x"}]`)
+		}).need(NeedPatch),
+		scimType("path", "an unknown path answers scimType invalidPath or noTarget", "invalidPath|noTarget", func(t *T) *Response {
+			return t.patch(t.user("").path, `[{"op":"replace","path":"gbvNoSuch","value":"x"}]`)
+		}).need(NeedPatch),
 		must("rfc7644-3.2-unknown-endpoint", "an unknown endpoint answers 404", func(t *T) { t.get("/GbvNothing").isStatus(404) }),
 		should("rfc7644-3.2-method-collection", "PUT on /Users answers 405", func(t *T) {
 			t.ask("PUT", "/Users", `{"schemas":["`+userURN+`"]}`).isStatus(405)

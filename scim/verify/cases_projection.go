@@ -38,6 +38,11 @@ func projectionCases() []Case {
 		row("excluded-unknown", "an unknown excludedAttribute changes nothing", "excludedAttributes", "gbvNoSuch", want{"userName": present, "emails": present}),
 		row("excluded-any-case", "excludedAttributes are spelt in any case", "excludedAttributes", "EMAILS", want{"emails": nil, "userName": present}),
 	}
+	for i := range cases {
+		if strings.HasSuffix(cases[i].ID, "-unknown") {
+			cases[i].Level = Should // the RFC does not say what an unknown name means
+		}
+	}
 	cases = append(cases,
 		must("rfc7644-3.9-list", "attributes works on a list", func(t *T) {
 			p := filterPeople(t)
@@ -75,18 +80,18 @@ func projectionCases() []Case {
 			t.get(g.path + "?attributes=displayName").isStatus(200).has(want{"displayName": g.name, "id": g.id, "members": nil})
 		}).need(NeedGroups),
 		must("rfc7643-2.2-password-hidden", "a password is never answered", func(t *T) {
-			body := t.userBody(t.newName(), `{"password": "Tr0ub4dor&3-{tag}"}`)
+			body := t.userBody(t.newName(), `{"password": "{password}"}`)
 			res := t.create("/Users", body).isStatus(201)
 			res.has(want{"password": nil})
 			t.read("/Users/" + url.PathEscape(lookupString(res.doc, "id"))).has(want{"password": nil})
 		}).mean("a password that comes back stands in every log on the way"),
 		must("rfc7643-2.2-password-hidden-asked", "a password is not answered when asked for by name", func(t *T) {
-			u := t.user(`{"password": "Tr0ub4dor&3-{tag}"}`)
+			u := t.user(`{"password": "{password}"}`)
 			t.get(u.path + "?attributes=password,userName").isStatus(200).has(want{"password": nil, "userName": present})
 		}),
 		must("rfc7643-2.2-password-not-filtered", "nobody is found by password", func(t *T) {
-			t.user(`{"password": "Tr0ub4dor&3-{tag}"}`)
-			res := t.query("/Users", "filter", t.fill(`password eq "Tr0ub4dor&3-{tag}"`))
+			t.user(`{"password": "{password}"}`)
+			res := t.query("/Users", "filter", t.fill(`password eq "{password}"`))
 			if res.Status != 200 {
 				res.isRefused()
 				return
@@ -145,7 +150,7 @@ func searchCases() []Case {
 			res := t.search("/.search", map[string]any{"filter": `id eq "` + p.byLetter["A"].id + `"`})
 			isList(res).has(want{"totalResults": 1, "Resources[0].meta.resourceType": "User"})
 		}),
-		must("rfc7644-3.4.2.1-root", "GET on the root answers by filter, or says 501", func(t *T) {
+		should("rfc7644-3.4.2.1-root", "GET on the root answers by filter, or says 501", func(t *T) {
 			p := filterPeople(t)
 			res := t.get("/" + queryOf("filter", `id eq "`+p.byLetter["A"].id+`"`))
 			if res.Status == 501 || res.Status == 403 {
@@ -156,13 +161,6 @@ func searchCases() []Case {
 		should("rfc7644-3.4.3-get", "GET on .search is no user", func(t *T) {
 			res := t.get("/Users/.search")
 			t.ok(res.Status == 405 || res.Status == 404 || res.Status == 501, "HTTP 405, 404 or 501", "%s", res.says())
-		}),
-		should("rfc7644-3.4.3-schemas", ".search without its schema is refused", func(t *T) {
-			res := t.ask("POST", "/Users/.search", map[string]any{"schemas": []string{strings.ToUpper(userURN)}, "count": 1})
-			if res.Status == 501 {
-				t.notApplicable("the server answers 501 to .search")
-			}
-			res.isError(400, "")
 		}),
 	}, NeedFilter)
 }

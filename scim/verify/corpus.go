@@ -70,7 +70,12 @@ type people struct {
 	endpoint string
 	byLetter map[string]resource
 	scope    string // a filter that selects them alone, or "" when there is none
+	crowded  bool   // the server has too many others to read them all
 }
+
+// crowd is how many resources a server may have for us to read all, rather than
+// put a scope round a filter, which asks for more than the filter alone.
+const crowd = 1000
 
 // letters are the corpus members the resources of a list are, in its order.
 func (p people) letters(resources []any) []string {
@@ -97,8 +102,8 @@ type judgement struct {
 // judge asks for the filter and fails unless it selects what it must.
 func (p people) judge(t *T, j judgement) {
 	filter := j.filter
-	if j.scoped && p.scope != "" {
-		filter = "(" + filter + ") and " + p.scope
+	if j.scoped && p.crowded && p.scope != "" {
+		filter = p.scope + " and (" + filter + ")"
 	}
 	found := p.letters(t.list(p.endpoint, "filter", filter))
 	var missing, extra []string
@@ -148,10 +153,11 @@ func (t *T) list(endpoint string, params ...string) []any {
 }
 
 // findScope sets a filter that selects the corpus alone, when the server knows
-// one that does.
+// one that does, and whether it is needed.
 func (t *T) findScope(p *people, attr string) {
 	scope := attr + ` sw "` + t.tag + `"`
 	res := t.get(p.endpoint + "?filter=" + url.QueryEscape(scope))
+	p.crowded = lookupInt(t.get(p.endpoint+"?count=1").doc, "totalResults") > crowd
 	if res.Status == 200 && len(p.letters(lookupList(res.doc, "Resources"))) == len(p.byLetter) {
 		p.scope = scope
 	}
