@@ -1,6 +1,9 @@
 package access
 
-import "iter"
+import (
+	"iter"
+	"math/bits"
+)
 
 // ActionID is an action's place in its Catalogue.
 type ActionID uint16
@@ -16,6 +19,18 @@ type Actions struct {
 // Has reports whether a is in the set.
 func (s Actions) Has(a ActionID) bool {
 	return int(a) < MaxActions && s.w[a/64]&(1<<(a%64)) != 0
+}
+
+// has is Has without copying the set.
+func (s *Actions) has(a ActionID) bool { return s.w[a/64]&(1<<(a%64)) != 0 }
+
+// Count is how many actions are in the set.
+func (s Actions) Count() int {
+	n := 0
+	for _, w := range s.w {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }
 
 // Add puts a into the set. It panics when a is no action of any catalogue.

@@ -104,7 +104,9 @@ type RestrictionTrail struct {
 	Decides bool
 }
 
-// ChangeKind names the smallest changes that would flip a no.
+// ChangeKind names the smallest changes that would flip a no. Each that
+// Explanation.Nearest lists would do so alone; when it takes several at once,
+// none is listed, and RestrictionTrail.Decides tells them all.
 type ChangeKind string
 
 // The kinds of change.
@@ -125,5 +127,6 @@ type Change struct {
 	Kind  ChangeKind
 	Rule  *Rule
 	Token TokenID
-	Level Level // what a token or mapping ceiling would have to reach
+	Group GroupID // to join
+	Level Level   // what a token or mapping ceiling would have to reach
 }

@@ -2,7 +2,7 @@ package access
 
 import (
 	"iter"
-	"time"
+	"slices"
 )
 
 // Facts is everything a Snapshot is made from.
@@ -12,90 +12,204 @@ type Facts struct {
 	Sites     []Site
 	Rules     []Rule
 	Cohorts   []Cohort
-	People    iter.Seq[Person] // yielded Person's slices may be reused by the caller
-	Tokens    []Token
-}
-
-// Delta is a change of facts. A fact given replaces the one of its id whole.
-type Delta struct {
-	Revision      int64
-	Sites         []Site
-	RemoveSites   []SiteID
-	Rules         []Rule
-	RemoveRules   []RuleID
-	Cohorts       []Cohort
-	RemoveCohorts []CohortID
-	People        []Person
-	RemovePeople  []PersonID
-	Tokens        []Token
-	RemoveTokens  []TokenID
+	// People may come in any order, and fastest in ascending order of id. The
+	// yielded Person's slices and map may be reused by the caller.
+	People iter.Seq[Person]
+	Tokens []Token
 }
 
 // Snapshot is the grant model at one revision: immutable, safe for any number
 // of readers, answering without I/O and without allocation.
+//
+// People are not joined with sites. A snapshot keeps person -> groups and, for
+// each site, subject -> rules, and a check walks the person's subjects over the
+// site's table. So a change of one person touches his chunk of 256 people, a
+// change of a rule the tables of the sites it reaches and nobody.
 type Snapshot struct{ snapshot }
-type snapshot struct{}
 
-// Build makes a snapshot from facts. It refuses rules without a kind or
-// subject, ids out of range and second uses of an id, all in one error.
-func Build(f Facts) (*Snapshot, error) { panic("todo") }
-
-// With returns the next snapshot; s stays as it is. Removing what is not there
-// is no error. The result equals Build on the changed facts (law L16).
-func (s *Snapshot) With(d Delta) (*Snapshot, error) { panic("todo") }
-
-// Revision is the store's revision that the snapshot shows.
-func (s *Snapshot) Revision() int64 { panic("todo") }
-
-// Catalogue is the snapshot's catalogue.
-func (s *Snapshot) Catalogue() *Catalogue { panic("todo") }
-
-// Check answers r. It does not allocate.
-func (s *Snapshot) Check(r Request) Decision { panic("todo") }
-
-// Explain answers r by the same walk as Check and keeps what it saw.
-func (s *Snapshot) Explain(r Request) Explanation { panic("todo") }
-
-// Effective is everything that r's credential may do on r's site; r.Action is
-// not looked at.
-func (s *Snapshot) Effective(r Request) Actions { panic("todo") }
-
-// Sites yields the sites on which r's action is allowed; r.Site is not looked at.
-func (s *Snapshot) Sites(r Request) iter.Seq[SiteID] { panic("todo") }
-
-// WhoCan yields the people who, in a session that clamps nothing, may do action
-// on site at now, in ascending order.
-func (s *Snapshot) WhoCan(action ActionID, site SiteID, now time.Time) iter.Seq[PersonID] {
-	panic("todo")
+type snapshot struct {
+	revision   int64
+	catalogue  *Catalogue
+	people     peopleIndex
+	sites      cowMap[SiteID, *siteFacts]
+	labels     labelIndex
+	everywhere edges // the rules whose scope is All
+	slots      cowMap[RuleID, uint32]
+	hot        pages[hotRule]
+	cold       pages[coldRule]
+	used       uint32    // slots ever used
+	free       *freeSlot // slots that hold no rule any more
+	sets       setTable
+	cohorts    cowMap[CohortID, *cohortFacts]
+	tokens     cowMap[TokenID, tokenFacts]
 }
 
+// siteFacts is a site and the rules that reach it by less than All.
+type siteFacts struct {
+	Site
+	edges edges
+}
+
+// labelIndex is the sites that have a label with a value.
+type labelIndex map[[2]string][]SiteID
+
+type freeSlot struct {
+	slot uint32
+	next *freeSlot
+}
+
+// Revision is the store's revision that the snapshot shows.
+func (s *Snapshot) Revision() int64 { return s.revision }
+
+// Catalogue is the snapshot's catalogue.
+func (s *Snapshot) Catalogue() *Catalogue { return s.catalogue }
+
 // Site finds a site by id.
-func (s *Snapshot) Site(id SiteID) (Site, bool) { panic("todo") }
+func (s *Snapshot) Site(id SiteID) (Site, bool) {
+	f, ok := s.sites.get(id)
+	if !ok {
+		return Site{}, false
+	}
+	return f.clone(), true
+}
+
+func (f *siteFacts) clone() Site {
+	c := f.Site
+	c.Labels = cloneLabels(c.Labels)
+	return c
+}
 
 // AllSites lists the sites in ascending order of id.
-func (s *Snapshot) AllSites() []Site { panic("todo") }
+func (s *Snapshot) AllSites() []Site {
+	out := make([]Site, 0, s.sites.n)
+	for _, id := range s.sites.keys() {
+		f, _ := s.sites.get(id)
+		out = append(out, f.clone())
+	}
+	return out
+}
 
 // Rule finds a rule by id.
-func (s *Snapshot) Rule(id RuleID) (*Rule, bool) { panic("todo") }
+func (s *Snapshot) Rule(id RuleID) (*Rule, bool) {
+	slot, ok := s.slots.get(id)
+	if !ok {
+		return nil, false
+	}
+	return s.rule(slot), true
+}
 
-// Rules yields every rule.
-func (s *Snapshot) Rules() iter.Seq[*Rule] { panic("todo") }
+// Rules yields every rule, in ascending order of id.
+func (s *Snapshot) Rules() iter.Seq[*Rule] {
+	return func(yield func(*Rule) bool) {
+		for _, id := range s.slots.keys() {
+			slot, _ := s.slots.get(id)
+			if !yield(s.rule(slot)) {
+				return
+			}
+		}
+	}
+}
+
+// Cohort finds a cohort by id.
+func (s *Snapshot) Cohort(id CohortID) (Cohort, bool) {
+	c, ok := s.cohorts.get(id)
+	if !ok {
+		return Cohort{}, false
+	}
+	return Cohort{c.ID, c.Expr.clone()}, true
+}
 
 // Person finds a person by id. Its slices are the caller's.
-func (s *Snapshot) Person(id PersonID) (Person, bool) { panic("todo") }
+func (s *Snapshot) Person(id PersonID) (Person, bool) {
+	w, ok := s.people.find(id)
+	if !ok {
+		return Person{}, false
+	}
+	return w.person(), true
+}
 
 // People yields the id of every person in ascending order.
-func (s *Snapshot) People() iter.Seq[PersonID] { panic("todo") }
+func (s *Snapshot) People() iter.Seq[PersonID] { return s.people.all() }
 
 // Token finds a token by id.
-func (s *Snapshot) Token(id TokenID) (Token, bool) { panic("todo") }
+func (s *Snapshot) Token(id TokenID) (Token, bool) {
+	t, ok := s.tokens.get(id)
+	if !ok {
+		return Token{}, false
+	}
+	return t.clone(), true
+}
+
+func (t *Token) clone() Token {
+	c := *t
+	c.Sites = slices.Clone(t.Sites)
+	if t.Actions != nil {
+		set := *t.Actions
+		c.Actions = &set
+	}
+	return c
+}
+
+// Tokens yields every token, in ascending order of id.
+func (s *Snapshot) Tokens() iter.Seq[Token] {
+	return func(yield func(Token) bool) {
+		for _, id := range s.tokens.keys() {
+			t, _ := s.tokens.get(id)
+			if !yield(t.clone()) {
+				return
+			}
+		}
+	}
+}
 
 // Subjects yields the subjects that person has, himself and built-ins
-// included, in a stable order; cohorts are included when their expression holds.
-func (s *Snapshot) Subjects(person PersonID) iter.Seq[Subject] { panic("todo") }
+// included, in a stable order: everyone, signed-in, himself, groups, traits,
+// cohorts, each ascending. Cohorts are included when their expression holds.
+func (s *Snapshot) Subjects(person PersonID) iter.Seq[Subject] {
+	return func(yield func(Subject) bool) {
+		w, ok := s.people.find(person)
+		if !ok {
+			return
+		}
+		for _, k := range s.subjectKeys(&w) {
+			if !yield(k.subject()) {
+				return
+			}
+		}
+	}
+}
+
+func (s *snapshot) subjectKeys(w *who) []subjectKey {
+	keys := []subjectKey{keyEveryone, keySignedIn, keyPerson | subjectKey(w.id)}
+	for _, g := range w.groups(nil) {
+		keys = append(keys, keyGroup|subjectKey(g))
+	}
+	for _, t := range w.traits() {
+		keys = append(keys, keyTrait|subjectKey(t.fact))
+	}
+	for _, id := range s.cohorts.keys() {
+		if c, _ := s.cohorts.get(id); c.holds(w) {
+			keys = append(keys, Subject{Kind: TheCohort, ID: int64(id)}.key())
+		}
+	}
+	return keys
+}
 
 // Has reports whether person has subject. It does not allocate.
-func (s *Snapshot) Has(person PersonID, subject Subject) bool { panic("todo") }
+func (s *Snapshot) Has(person PersonID, subject Subject) bool {
+	w, ok := s.people.find(person)
+	if !ok {
+		return false
+	}
+	if subject.Kind < SignedIn && (subject.ID <= 0 || subject.ID > MaxID) {
+		return false
+	}
+	if subject.Kind == TheCohort {
+		c, ok := s.cohorts.get(CohortID(subject.ID))
+		return ok && c.holds(&w)
+	}
+	return subject.Kind <= Everyone && w.has(subject.key())
+}
 
 // Stats counts what the snapshot holds.
 type Stats struct {
@@ -103,26 +217,6 @@ type Stats struct {
 }
 
 // Stats counts what the snapshot holds.
-func (s *Snapshot) Stats() Stats { panic("todo") }
-
-// Holder keeps the current snapshot for concurrent readers.
-type Holder struct{ holder }
-type holder struct{}
-
-// NewHolder makes an empty holder, which answers everything with Stale until
-// the first Set. maxStaleness is how long after the last Set or Touch answers
-// are still given; zero or less is no bound.
-func NewHolder(maxStaleness time.Duration) *Holder { panic("todo") }
-
-// Set swaps the snapshot in; freshAsOf is when the store was last heard from.
-func (h *Holder) Set(s *Snapshot, freshAsOf time.Time) { panic("todo") }
-
-// Touch records that the store was heard from and had nothing newer.
-func (h *Holder) Touch(freshAsOf time.Time) { panic("todo") }
-
-// Snapshot is the current snapshot, nil before the first Set, and whether it is
-// fresh enough at now to answer from.
-func (h *Holder) Snapshot(now time.Time) (s *Snapshot, fresh bool) { panic("todo") }
-
-// Check answers r from the current snapshot, or Stale. It does not allocate.
-func (h *Holder) Check(r Request) Decision { panic("todo") }
+func (s *Snapshot) Stats() Stats {
+	return Stats{s.people.count, s.people.memberships, s.sites.n, s.slots.n, s.tokens.n}
+}

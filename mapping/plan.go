@@ -1,10 +1,6 @@
 package mapping
 
-import (
-	"time"
-
-	"grantbridge/access"
-)
+import "grantbridge/access"
 
 // Plan is a difference between two snapshots: what would change for whom.
 type Plan struct {
@@ -20,27 +16,29 @@ type Plan struct {
 	SuperusersBefore int    `json:"superusers_before"`
 	SuperusersAfter  int    `json:"superusers_after"`
 	Moves            []Move `json:"moves"` // removals first
-	// Hash binds the plan: equal plans on equal bases have equal hashes.
+	// Hash binds the plan to what it does: plans that move the same people in the
+	// same way have equal hashes, whatever else has changed since.
 	Hash string `json:"hash"`
 }
 
-// Move is one change of level on one site, and everyone it happens to.
+// Move is one change of level on one site, and everyone it happens to. Moves
+// with Token are those in which what a token may do changes in another way than
+// what a session may. The site access.Global is the platform itself.
 type Move struct {
 	Site  access.SiteID `json:"site"`
 	Token bool          `json:"token,omitempty"` // only through tokens
 	From  access.Level  `json:"from"`
 	To    access.Level  `json:"to"`
-	// Actions, when the levels are equal, names up to five actions gained or lost.
-	Actions []string          `json:"actions,omitempty"`
-	People  []access.PersonID `json:"people"` // ascending
+	// Actions, when the levels are equal, names up to five actions lost
+	// ("-segments:share") or gained ("+segments:share"), the lost ones first.
+	Actions []string `json:"actions,omitempty"`
+	// People is ascending. Moves of equal people may share it; it is not to be
+	// changed.
+	People []access.PersonID `json:"people"`
 }
 
 // Changed is how many people's access changes.
 func (p *Plan) Changed() int { return p.Lose + p.Down + p.Gain + p.Up }
-
-// Diff compares old and new at now. It looks only at people who have a subject
-// whose rules differ, and at each class of equal people once.
-func Diff(old, new *access.Snapshot, now time.Time) *Plan { panic("todo") }
 
 // Breach is one limit that a plan breaks, in a sentence for the person who
 // must decide.
@@ -50,6 +48,3 @@ type Breach struct {
 	// Final means that no approval lifts it: the last superuser.
 	Final bool `json:"final,omitempty"`
 }
-
-// Breaches lists the limits that p breaks.
-func (l Limits) Breaches(p *Plan) []Breach { panic("todo") }

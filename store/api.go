@@ -4,37 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"grantbridge/access"
 	"grantbridge/directory"
 )
-
-// Options adjust Open. The zero value is right for production.
-type Options struct {
-	// Migrate brings a PostgreSQL schema up to date, as is always done for SQLite.
-	Migrate bool
-	Log     *slog.Logger
-	// Now and NewUID are the clock and the maker of UUIDs; tests set them.
-	Now    func() time.Time
-	NewUID func() string
-}
-
-// Store is the shared grant store. It may be used concurrently.
-type Store struct{ store }
-type store struct{}
-
-// Open opens the store at dsn: "sqlite:FILE" or "postgres://…". ErrSchema when
-// the schema is older or newer than this program can use.
-func Open(ctx context.Context, dsn string, o Options) (*Store, error) { panic("todo") }
-
-// Close finishes what is being committed and closes.
-func (s *Store) Close() error { panic("todo") }
-
-// Driver is "sqlite" or "postgres".
-func (s *Store) Driver() string { panic("todo") }
 
 // The errors that callers branch on.
 var (
@@ -101,19 +76,20 @@ type Receipt struct {
 	Changed  bool
 }
 
-// Do commits one operation, or nothing. It returns when the commit is durable.
-// Refusals are the errors above, or what an operation's own function returned.
-func (s *Store) Do(ctx context.Context, by By, op Op) (Receipt, error) { panic("todo") }
-
 // ChangeAccount does what a source says of an account. A created account gets a
-// person of its own. Manual rules of the person that end with the source's next
-// sync end.
+// person of its own and becomes a member of the groups that wait for it. A
+// deleted one leaves its memberships and its attributes, and stays as a
+// tombstone with its person. Manual rules of the person that end with the
+// source's next sync end.
 type ChangeAccount struct {
 	Change        *directory.AccountChange
 	Before, After directory.Account // out; After is zero when deleted
 }
 
-// ChangeGroup does what a source says of a group and its members.
+// ChangeGroup does what a source says of a group and its members. Where
+// references may be parked (directory.MemberChange.Park), they may be external
+// ids too, in whatever order accounts and groups arrive. A deleted group leaves
+// a tombstone that AllGroups shows to followers.
 type ChangeGroup struct {
 	Change         *directory.GroupChange
 	Before, After  directory.Group // out
@@ -162,7 +138,10 @@ type SetMapping struct {
 	// ErrPrecondition.
 	IfVersion int64
 	// Guard is called under the head lock, with the revision that holds there;
-	// its error refuses the operation and is returned as it is.
+	// its error refuses the operation and is returned as it is. It may Read, must
+	// not Do, and everybody's writes wait for it. It is not called when the
+	// operation would change nothing, and may be called again when the database
+	// was lost before anything was written.
 	Guard   func(ctx context.Context, revision int64) error
 	Version int64 // out
 }
@@ -217,7 +196,8 @@ type FinishSync struct {
 }
 
 // LockPerson locks a person and kills every credential issued until now, or
-// unlocks. Nothing a source says opens a lock.
+// unlocks. Nothing a source says opens a lock. Locking who is locked kills what
+// was issued since; unlocking who is not is no change.
 type LockPerson struct {
 	Person access.PersonID
 	Locked bool
@@ -242,7 +222,7 @@ type AddPerson struct {
 	ID             access.PersonID // out
 }
 
-// LinkAccount moves an account to a person, on an administrator's word.
+// LinkAccount moves an account to a human, on an administrator's word.
 type LinkAccount struct {
 	Account directory.AccountID
 	Person  access.PersonID
@@ -298,7 +278,8 @@ type SCIMToken struct {
 
 // MintSCIMToken makes a bearer token for a source. A third live one is refused
 // with ErrTooManyTokens. Secret, when given, is a token chosen by configuration
-// and is stored hashed under its digest, once.
+// and is stored hashed under its digest, once: given again it is no change, and
+// Token is what is stored, revoked or not.
 type MintSCIMToken struct {
 	Source  string
 	Expires time.Time
@@ -331,7 +312,8 @@ type Hold struct {
 // PutHold keeps a held plan; an equal one (kind, source, hash) is no change.
 type PutHold struct{ Hold Hold } // in; out with ID
 
-// SettleHold ends a held plan as applied, discarded or superseded.
+// SettleHold ends a held plan as applied, discarded or superseded; one that ended
+// otherwise is refused with ErrPrecondition.
 type SettleHold struct {
 	ID    int64
 	State string
@@ -356,55 +338,6 @@ func (*RevokeSCIMToken) op() {}
 func (*PutHold) op()         {}
 func (*SettleHold) op()      {}
 
-// Wait returns the head's revision as soon as it is above after, whoever
-// committed it, and at the latest when patience is over; then the revision may
-// be equal to after, and the answer means that the database was heard from.
-func (s *Store) Wait(ctx context.Context, after int64, patience time.Duration) (int64, error) {
-	panic("todo")
-}
-
-// Read calls f with a consistent view of the store at one revision.
-func (s *Store) Read(ctx context.Context, f func(*View) error) error { panic("todo") }
-
-// View is the store at one revision. It is for one goroutine.
-type View struct{ view }
-type view struct{}
-
-// Revision is the revision that the view shows.
-func (v *View) Revision() int64 { panic("todo") }
-
-// Sources lists the sources.
-func (v *View) Sources(ctx context.Context) ([]Source, error) { panic("todo") }
-
-// Sites lists the sites, and with since > 0 only those changed after it; removed
-// then holds those removed after it.
-func (v *View) Sites(ctx context.Context, since int64) (sites []access.Site, removed []access.SiteID, err error) {
-	panic("todo")
-}
-
-// AllGroups lists the groups of every source that changed after since, without
-// Doc and Values; deleted ones only when since > 0.
-func (v *View) AllGroups(ctx context.Context, since int64) ([]directory.Group, error) { panic("todo") }
-
-// Mapping is the live mapping, or the given version when not zero; the zero
-// Mapping when there is none live, ErrNotFound for a version that never was.
-func (v *View) Mapping(ctx context.Context, version int64) (Mapping, error) { panic("todo") }
-
-// Mappings lists all versions, newest first, without Text.
-func (v *View) Mappings(ctx context.Context) ([]Mapping, error) { panic("todo") }
-
-// Manuals lists the manual rules that changed after since, ended ones too.
-func (v *View) Manuals(ctx context.Context, since int64) ([]Manual, error) { panic("todo") }
-
-// Tokens lists the tokens that changed after since, revoked ones too.
-func (v *View) Tokens(ctx context.Context, since int64) ([]Token, error) { panic("todo") }
-
-// SCIMTokens lists all SCIM tokens.
-func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) { panic("todo") }
-
-// Holds lists the held plans, newest first; all of them or only those held.
-func (v *View) Holds(ctx context.Context, all bool) ([]Hold, error) { panic("todo") }
-
 // Person is a person with all that the grant model needs of him: a pure merge
 // of his accounts.
 type Person struct {
@@ -416,7 +349,8 @@ type Person struct {
 	Email     string
 	Locked    bool
 	NotBefore time.Time
-	// Suspended: a source with a veto has deactivated or deleted an account of his.
+	// Suspended: a source with a veto, disabled or not, has deactivated or deleted
+	// an account of his.
 	Suspended bool
 	// Groups are those of his active accounts in sources that are not disabled,
 	// ascending, each once.
@@ -443,44 +377,6 @@ type PeopleQuery struct {
 	IDs   []access.PersonID // only these
 	Timed []access.GroupID  // fill Joined for these groups
 	Paths []string          // fill Values for these paths
-}
-
-// People calls yield for each person that q picks, in ascending order of id;
-// the slices of a Person are the callee's to keep.
-func (v *View) People(ctx context.Context, q PeopleQuery, yield func(Person) error) error {
-	panic("todo")
-}
-
-// Account finds a source's account by its UID; ErrNotFound when it is not there.
-func (v *View) Account(ctx context.Context, source, uid string) (directory.Account, error) {
-	panic("todo")
-}
-
-// Group finds a source's group by its UID.
-func (v *View) Group(ctx context.Context, source, uid string) (directory.Group, error) {
-	panic("todo")
-}
-
-// Accounts answers q among a source's accounts. total is the number of all
-// results, or -1 when q does not need it.
-func (v *View) Accounts(ctx context.Context, source string, q directory.Query) (page []directory.Account, total int, err error) {
-	panic("todo")
-}
-
-// Groups answers q among a source's groups.
-func (v *View) Groups(ctx context.Context, source string, q directory.Query) (page []directory.Group, total int, err error) {
-	panic("todo")
-}
-
-// Members lists up to limit members of a group behind after, in order of
-// account id.
-func (v *View) Members(ctx context.Context, group directory.GroupID, after directory.AccountID, limit int) ([]directory.Member, error) {
-	panic("todo")
-}
-
-// GroupsOf lists the groups of each account, in order of group id.
-func (v *View) GroupsOf(ctx context.Context, accounts []directory.AccountID) (map[directory.AccountID][]directory.Ref, error) {
-	panic("todo")
 }
 
 // Entry is one entry of the audit chain; there is exactly one for each revision.
@@ -512,21 +408,16 @@ type AuditQuery struct {
 	Limit    int    // 0 is 100
 }
 
-// Audit lists entries, newest first.
-func (v *View) Audit(ctx context.Context, q AuditQuery) ([]Entry, error) { panic("todo") }
-
 // VerifyReport says what Verify found.
 type VerifyReport struct {
 	Entries     int64  `json:"entries"`
 	Checkpoints int    `json:"checkpoints"`
+	Erased      int64  `json:"erased,omitempty"` // entries whose body was erased
 	Revision    int64  `json:"revision"`
 	Head        string `json:"head"` // the hash of the last entry
 	// Broken, when not empty, says at which revision the chain breaks and how.
 	Broken string `json:"broken,omitempty"`
 }
-
-// Verify walks the whole audit chain and the checkpoints, from the first entry.
-func (s *Store) Verify(ctx context.Context) (VerifyReport, error) { panic("todo") }
 
 // Lease is a right that one process holds at a time. Epoch grows by one at each
 // take-over.
@@ -535,42 +426,3 @@ type Lease struct {
 	Epoch        int64
 	Expires      time.Time
 }
-
-// Acquire takes or renews the lease for ttl by the database's clock. It returns
-// the lease and whether holder has it.
-func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (Lease, bool, error) {
-	panic("todo")
-}
-
-// Resign gives the lease up, if it is still held.
-func (s *Store) Resign(ctx context.Context, l Lease) error { panic("todo") }
-
-// Used records that tokens were used: side state, to the minute, lossy, no
-// revision and no lock.
-func (s *Store) Used(ctx context.Context, tokens map[access.TokenID]time.Time, scim map[int64]time.Time) error {
-	panic("todo")
-}
-
-// Digest is what is stored of a secret.
-func Digest(secret string) []byte { panic("todo") }
-
-// SchemaVersion reports the schema's version, the newest this program knows,
-// and whether it can be used as it is.
-func (s *Store) SchemaVersion(ctx context.Context) (have, want int64, err error) { panic("todo") }
-
-// Migrate brings the schema of the database at dsn up to date and reports the
-// versions applied. On SQLite it first keeps a copy beside the file.
-func Migrate(ctx context.Context, dsn string) (applied []string, err error) { panic("todo") }
-
-// MigrationStatus lists the migrations and when each was applied.
-func MigrationStatus(ctx context.Context, dsn string) ([]Migration, error) { panic("todo") }
-
-// Migration is one step of the schema.
-type Migration struct {
-	Version int64
-	Name    string
-	Applied time.Time // zero when it was not
-}
-
-// Backup writes a consistent copy of a SQLite store to file.
-func (s *Store) Backup(ctx context.Context, file string) error { panic("todo") }

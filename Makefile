@@ -1,0 +1,39 @@
+# What the targets need and this machine lacks is installed by scripts/ (as root,
+# on Debian). Go itself must be there.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build test check test-all fuzz bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## the binary, ./grantbridge
+	CGO_ENABLED=0 go build -trimpath -o grantbridge ./cmd/grantbridge
+
+test: ## everything that must pass: formatting, vet, all tests on SQLite and PostgreSQL
+	@scripts/test.sh
+
+check: ## quick: formatting, vet, staticcheck, house rules, documents
+	@scripts/test.sh format
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go test ./internal/...
+
+test-all: check ## the long one: race detector, seeded faults, every fuzz test for a minute, bench builds
+	GRANTBRIDGE_ALL=1 GOTESTFLAGS=-race scripts/test.sh
+	$(MAKE) fuzz
+	cd bench && go vet ./... && go test ./...
+
+FUZZTIME ?= 1m
+
+fuzz: ## every fuzz test for FUZZTIME (1m)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+bench: ## all benchmarks, then the table against Go maps, Cedar, casbin and OPA
+	go test -run '^$$' -bench . -benchmem ./...
+	cd bench && go run .
+
+clean: ## what the targets left
+	-scripts/postgres.sh stop
+	rm -rf .cache grantbridge

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"grantbridge/cmd/grantbridge/internal/config"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	return group("config", "check and show the configuration",
+		&cobra.Command{
+			Use: "check [FILE]", Short: "read the configuration strictly", Args: words("[FILE]"),
+			RunE: func(_ *cobra.Command, args []string) error { return a.configCheck(args) },
+		},
+		&cobra.Command{
+			Use: "print", Short: "print the configuration in effect, secrets masked", Args: words(),
+			RunE: func(*cobra.Command, []string) error { return a.configPrint() },
+		},
+		&cobra.Command{
+			Use: "schema", Short: "print the JSON Schema of the file, for editors", Args: words(),
+			RunE: func(*cobra.Command, []string) error { return a.configSchema() },
+		},
+	)
+}
+
+func (a *app) configCheck(args []string) error {
+	if len(args) > 0 {
+		a.configFile = args[0]
+	}
+	l, err := a.load()
+	if err != nil {
+		return err
+	}
+	if l.File == "" {
+		return invalid(fmt.Errorf("there is no config.yaml here; name the file: grantbridge config check FILE"))
+	}
+	for _, w := range l.Warnings() {
+		a.note("%s: warning: %s", l.File, w)
+	}
+	a.say("%s is right: %s, %s, store %s", l.File, count(len(l.Sources), "source"), count(len(l.Sites), "site"), config.MaskDSN(l.Store))
+	return nil
+}
+
+func (a *app) configPrint() error {
+	l, err := a.load()
+	if err != nil {
+		return err
+	}
+	if a.people() || a.format == asYAML {
+		b, err := l.YAML()
+		if err == nil {
+			_, err = a.out.Write(b)
+		}
+		return err
+	}
+	v, err := l.JSON()
+	if err != nil {
+		return err
+	}
+	return a.encode(v)
+}
+
+func (a *app) configSchema() error {
+	b, err := config.Schema()
+	if err != nil {
+		return err
+	}
+	return a.show(json.RawMessage(b), func(w io.Writer) { fmt.Fprintf(w, "%s\n", b) })
+}

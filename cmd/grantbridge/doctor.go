@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/provision"
+	"grantbridge/store"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "check the configuration, the store, the sources and the rules", Args: words(),
+		Long: "Doctor changes nothing. It exits 1 when something is broken; warnings do not count.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			d := &doctor{a: a}
+			d.examine(c.Context())
+			return d.report()
+		},
+	}
+}
+
+// finding is one thing that the doctor looked at.
+type finding struct {
+	State string `json:"state"` // ok, warn, fail
+	About string `json:"about"`
+	Says  string `json:"says"`
+}
+
+type doctor struct {
+	a        *app
+	findings []finding
+}
+
+func (d *doctor) ok(about, format string, args ...any)   { d.add("ok", about, format, args) }
+func (d *doctor) warn(about, format string, args ...any) { d.add("warn", about, format, args) }
+func (d *doctor) fail(about, format string, args ...any) { d.add("fail", about, format, args) }
+
+func (d *doctor) add(state, about, format string, args []any) {
+	d.findings = append(d.findings, finding{state, about, fmt.Sprintf(format, args...)})
+}
+
+func (d *doctor) examine(ctx context.Context) {
+	l, err := d.a.load()
+	if err != nil {
+		d.fail("configuration", "%s", explainError(err))
+		return
+	}
+	d.configuration(l)
+	b, err := d.a.open(ctx, existing)
+	if err != nil {
+		d.fail("store", "%s", explainError(err))
+		return
+	}
+	defer b.close()
+	d.store(ctx, b)
+	d.rules(ctx, b)
+	d.sources(ctx, b)
+	d.server(ctx, l)
+}
+
+func (d *doctor) configuration(l *config.Loaded) {
+	if l.File == "" {
+		d.warn("configuration", "no file; defaults and environment are used")
+	} else {
+		d.ok("configuration", "%s is right", l.File)
+	}
+	for _, w := range l.Warnings() {
+		d.warn("configuration", "%s", w)
+	}
+	for _, f := range l.LooseFiles() {
+		d.warn("secrets", "others than the owner can read %s; chmod 600 it", f)
+	}
+	if strings.HasPrefix(l.BaseURL, "http://") && !strings.Contains(l.BaseURL, "127.0.0.1") && !strings.Contains(l.BaseURL, "localhost") {
+		d.warn("base_url", "tokens travel without TLS; put a proxy with TLS in front and use https://")
+	}
+}
+
+func (d *doctor) store(ctx context.Context, b *bridge) {
+	have, want, err := b.st.SchemaVersion(ctx)
+	switch {
+	case err != nil:
+		d.fail("store", "%s", explainError(err))
+	case have != want:
+		d.warn("store", "schema %d, this program knows %d; grantbridge migrate up", have, want)
+	default:
+		d.ok("store", "%s, schema %d, revision %d", config.MaskDSN(b.cfg.Store), have, b.Status().Revision)
+	}
+	r, err := b.st.Verify(ctx)
+	switch {
+	case err != nil:
+		d.fail("audit", "%s", explainError(err))
+	case r.Broken != "":
+		d.fail("audit", "the chain is broken: %s", r.Broken)
+	default:
+		d.ok("audit", "%s, chain whole", entries(r.Entries))
+	}
+}
+
+func (d *doctor) rules(ctx context.Context, b *bridge) {
+	st := b.Status()
+	if st.MappingVersion == 0 {
+		d.warn("rules", "none are live; grantbridge mapping apply FILE")
+	} else {
+		d.ok("rules", "version %d is live", st.MappingVersion)
+	}
+	if b.cfg.MappingFile != "" {
+		d.mappingFile(ctx, b)
+	}
+	d.held(ctx, b)
+	if least := b.cfg.Limits.SuperusersAtLeast; st.Superusers < least {
+		d.warn("superusers", "%d work, %d are wanted; nobody else can administer the platform", st.Superusers, least)
+	}
+	d.groups(ctx, b)
+}
+
+func (d *doctor) held(ctx context.Context, b *bridge) {
+	err := b.st.Read(ctx, func(v *store.View) error {
+		holds, err := v.Holds(ctx, false)
+		if len(holds) > 0 {
+			d.warn("held plans", "%d wait for a decision; grantbridge sync list", len(holds))
+		}
+		return err
+	})
+	if err != nil {
+		d.fail("held plans", "%s", explainError(err))
+	}
+}
+
+func (d *doctor) mappingFile(ctx context.Context, b *bridge) {
+	name, text, err := d.a.mappingText(b.cfg, nil)
+	if err != nil {
+		d.fail("mapping_file", "%s", explainError(err))
+		return
+	}
+	p, err := b.Preview(ctx, name, text)
+	if err != nil {
+		d.fail("mapping_file", "%s", explainError(err))
+		return
+	}
+	if pending, err := differs(ctx, b, p, text); err == nil && pending {
+		d.warn("mapping_file", "is not what is live; grantbridge mapping preview")
+	}
+	if n := failing(p.Tests); n > 0 {
+		d.warn("mapping_file", "%d of its tests fail; grantbridge mapping test", n)
+	}
+}
+
+func (d *doctor) groups(ctx context.Context, b *bridge) {
+	groups, err := b.Groups(ctx)
+	if err != nil {
+		d.fail("groups", "%s", explainError(err))
+		return
+	}
+	for _, g := range groups {
+		if g.State == "near" {
+			d.warn("groups", "%s (%s) matches no rule, but nearly: %s", g.Group.Display, g.Group.Source, g.Near)
+		}
+	}
+}
+
+func (d *doctor) sources(ctx context.Context, b *bridge) {
+	tokens := liveSCIMTokens(b.st)
+	status := b.Status().Sources
+	for _, n := range b.cfg.SourceNames() {
+		c := b.cfg.Sources[n]
+		if token, _ := b.cfg.SCIMToken(n); c.SCIM != nil && tokens[n] == 0 && token == "" {
+			d.warn("source "+n, "has no live token; grantbridge scim-token create --source %s", n)
+		}
+		if c.SCIM != nil {
+			d.lastHeard(ctx, b, n, status[n])
+		}
+		if c.SAML != nil || c.LDAP != nil {
+			d.warn("source "+n, "its saml or ldap block is checked, but not served by this version")
+		}
+	}
+}
+
+func (d *doctor) lastHeard(ctx context.Context, b *bridge, name string, s provision.SourceStatus) {
+	var last []store.Entry
+	err := b.st.Read(ctx, func(v *store.View) (err error) {
+		last, err = v.Audit(ctx, store.AuditQuery{Actor: "scim:" + name, Limit: 1})
+		return err
+	})
+	switch {
+	case err != nil:
+		d.fail("source "+name, "%s", explainError(err))
+	case s.Disabled:
+		d.warn("source "+name, "is disabled in the store until the server starts with this configuration")
+	case len(last) == 0:
+		d.warn("source "+name, "never sent anything")
+	default:
+		d.ok("source "+name, "%s, last change %s", count(s.Groups, "group"), when(last[0].At))
+	}
+}
+
+// server asks the running server, if one runs.
+func (d *doctor) server(ctx context.Context, l *config.Loaded) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	url := strings.TrimSuffix(l.URL(l.Listen), "/") + "/readyz"
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		d.fail("server", "%v", err)
+		return
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.warn("server", "%s does not answer; is grantbridge serve running?", url)
+		return
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		d.fail("server", "%s answers %s", url, resp.Status)
+		return
+	}
+	d.ok("server", "%s answers", url)
+}
+
+func (d *doctor) report() error {
+	failed := false
+	for _, f := range d.findings {
+		failed = failed || f.State == "fail"
+	}
+	err := list(d.a, d.findings,
+		column[finding]{"STATE", func(f finding) string { return f.State }},
+		column[finding]{"ABOUT", func(f finding) string { return f.About }},
+		column[finding]{"SAYS", func(f finding) string { return f.Says }})
+	if err == nil && failed {
+		return errFailed
+	}
+	return err
+}

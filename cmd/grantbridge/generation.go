@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"grantbridge/access"
+	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/mapping"
+	"grantbridge/provision"
+	"grantbridge/store"
+)
+
+// generation is what one reading of the configuration makes. The engine and the
+// decision API are the same in all of them.
+type generation struct {
+	*provision.Engine
+	cfg  *config.Loaded
+	scim http.Handler
+	held string // what the guard said to the mapping file, or ""
+	// doubts are the warnings about it, when it was applied.
+	doubts mapping.Problems
+}
+
+// byConfig says that the configuration does it.
+func byConfig(reason string) store.By {
+	return store.By{Actor: "config", Via: "config", Reason: reason, Lane: store.LaneNormal}
+}
+
+func (s *server) engineConfig(l *config.Loaded) provision.Config {
+	return provision.Config{
+		Catalogue: catalogue(), Sources: l.StoreSources(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst,
+		MaxStaleness: durationOf(l.Limits.MaxStaleness), Zone: l.Location(), Log: s.log,
+	}
+}
+
+// first makes the engine and the first generation.
+func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
+	if s.engine, err = provision.New(ctx, s.st, s.engineConfig(l)); err != nil {
+		return fmt.Errorf("read the store: %w", err)
+	}
+	g, err := s.generate(ctx, l)
+	if err == nil {
+		s.api = s.decisions(l)
+		s.live.Store(g)
+	}
+	return err
+}
+
+func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, error) {
+	g := &generation{Engine: s.engine, cfg: l, scim: s.scimDoor(l)}
+	return g, g.bootstrap(ctx)
+}
+
+// next is the generation after old, or old's configuration is put back.
+func (s *server) next(ctx context.Context, old *generation, l *config.Loaded) (*generation, error) {
+	if err := s.engine.Reconfigure(ctx, s.engineConfig(l)); err != nil {
+		return nil, s.putBack(ctx, old, err)
+	}
+	g, err := s.generate(ctx, l)
+	if err != nil {
+		return nil, s.putBack(ctx, old, err)
+	}
+	return g, nil
+}
+
+func (s *server) putBack(ctx context.Context, old *generation, why error) error {
+	if err := s.engine.Reconfigure(ctx, s.engineConfig(old.cfg)); err != nil {
+		return fmt.Errorf("%w (and the old configuration could not be put back: %w)", why, err)
+	}
+	return why
+}
+
+// bootstrap brings what the file says into the store: sites, tokens, rules.
+func (g *generation) bootstrap(ctx context.Context) error {
+	if sites := g.cfg.AccessSites(); len(sites) > 0 {
+		if err := g.PutSites(ctx, byConfig("sites of the configuration"), sites); err != nil {
+			return fmt.Errorf("sites: %w", err)
+		}
+	}
+	for _, name := range g.cfg.SourceNames() {
+		if err := g.configToken(ctx, name); err != nil {
+			return err
+		}
+	}
+	return g.mappingFile(ctx)
+}
+
+// configToken keeps the token that the configuration names, once.
+func (g *generation) configToken(ctx context.Context, source string) error {
+	secret, err := g.cfg.SCIMToken(source)
+	if err != nil || secret == "" {
+		return err
+	}
+	known, err := g.knowsToken(ctx, source, secret)
+	if err != nil || known {
+		return err
+	}
+	err = g.MintSCIMToken(ctx, byConfig("token of the configuration"), &store.MintSCIMToken{Source: source, Secret: secret})
+	if err != nil {
+		return fmt.Errorf("token of source %q: %w", source, err)
+	}
+	return nil
+}
+
+// knowsToken reports whether the store has the token already, also when it was
+// revoked: a restart must not bring a revoked token back.
+func (g *generation) knowsToken(ctx context.Context, source, secret string) (known bool, err error) {
+	digest := store.Digest(secret)
+	err = g.Store().Read(ctx, func(v *store.View) error {
+		tokens, err := v.SCIMTokens(ctx)
+		for _, t := range tokens {
+			known = known || t.Source == source && bytes.Equal(t.Digest, digest)
+		}
+		return err
+	})
+	return known, err
+}
+
+// mappingFile applies the configured rules through the guard. A held plan is
+// kept and reported; the live rules stay and serving goes on.
+func (g *generation) mappingFile(ctx context.Context) error {
+	file := g.cfg.MappingFile
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return invalid(fmt.Errorf("mapping_file: %s cannot be read; correct the key, or empty it to keep the rules in the store", file))
+	}
+	live, err := liveMapping(ctx, g.Store())
+	if err != nil || bytes.Equal([]byte(live.Text), text) {
+		return err
+	}
+	_, p, err := g.SetMapping(ctx, byConfig("mapping_file"), file, text, "from "+filepath.Base(file), "")
+	if isOne[*provision.HeldError](err) || isOne[*provision.RefusedError](err) {
+		g.held = explainError(err)
+		return nil
+	}
+	if err == nil {
+		g.doubts = p.Problems
+		return nil
+	}
+	return g.unfit(err, live)
+}
+
+// unfit judges why a mapping file could not be applied. One that does not read
+// stops the start; one whose tests fail does so only when there are no rules to
+// go on with.
+func (g *generation) unfit(err error, live store.Mapping) error {
+	if isOne[*provision.InvalidError](err) {
+		if live.Version > 0 {
+			g.held = err.Error()
+			return nil
+		}
+		return invalid(fmt.Errorf("mapping_file: %w", err))
+	}
+	return err
+}
+
+func liveMapping(ctx context.Context, st *store.Store) (m store.Mapping, err error) {
+	err = st.Read(ctx, func(v *store.View) error {
+		m, err = v.Mapping(ctx, 0)
+		return err
+	})
+	return m, err
+}
+
+func failing(tests []mapping.TestResult) int {
+	n := 0
+	for _, t := range tests {
+		if len(t.Wrong) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (g *generation) sites() []access.Site {
+	if s, _ := g.Holder().Snapshot(now()); s != nil {
+		return s.AllSites()
+	}
+	return nil
+}

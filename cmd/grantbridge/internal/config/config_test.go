@@ -1,0 +1,191 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func env(pairs ...string) Env {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) (string, bool) { v, ok := m[name]; return v, ok }
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"an unknown key names the nearest", "lisen: 127.0.0.1:1", `c.yaml:1:1: unknown key "lisen"; did you mean "listen"?`},
+		{"an unknown nested key", "sources:\n  okta:\n    scim: {profil: okta}", `c.yaml:3:12: unknown key "profil"; did you mean "profile"?`},
+		{"a key twice", "listen: a:1\nlisten: b:2", `c.yaml:2:1: `},
+		{"a list instead of keys", "limits: [1]", `c.yaml:1:9: keys are expected here`},
+		{"a missing bracket", "sites: [", `c.yaml:1:8: `},
+		{"an unknown profile", "sources:\n  okta: {scim: {profile: oktaa}}", `c.yaml:2:26: no profile "oktaa"; did you mean okta?`},
+		{"a source without a door", "sources:\n  okta: {lifecycle: own}", `source "okta" has no door`},
+		{"a source named as something else", "sources:\n  manual: {scim: {}}", `has a meaning of its own`},
+		{"an unset variable", "sources:\n  okta: {scim: {token: \"${NOPE}\"}}", `c.yaml:2:24: the environment variable NOPE is not set`},
+		{"a short token", "sources:\n  okta: {scim: {token: abc}}", `shorter than 16 characters`},
+		{"two tokens", "sources:\n  okta: {scim: {token: 0123456789abcdef, token_file: f}}", `token and token_file are both given`},
+		{"a share over the whole", "limits: {people_changed: 120%}", `c.yaml:1:26: "120%" is no share`},
+		{"a bad duration", "limits: {max_staleness: 5}", `"5" is no duration`},
+		{"a bad store", "store: mysql://x", `not a store`},
+		{"a bad address", "listen: localhost", `c.yaml:1:9: "localhost" is no address`},
+		{"a site twice", "sites:\n- {id: 1, slug: a}\n- {id: 1, slug: b}", `c.yaml:3:8: site id 1 stands here twice`},
+		{"a slug of digits", "sites:\n- {id: 1, slug: \"12\"}", `slug "12"`},
+		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
+		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\"}}}", `base is missing`},
+		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
+		{"an anchor", "log: &a {level: info}", `anchors`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse("c.yaml", []byte(c.text), noEnv)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v\nwant it to say %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAllProblemsComeInOnePass(t *testing.T) {
+	_, err := Parse("c.yaml", []byte("lisen: x\nlog: {level: loud}\nlimits: {people: 3}"), noEnv)
+	if n := strings.Count(fmt.Sprint(err), "c.yaml:"); n < 2 {
+		t.Errorf("got %d problems: %v", n, err)
+	}
+}
+
+func TestNoErrorShowsASecret(t *testing.T) {
+	const secret = "5up3rs3cr3t5up3rs3cr3t"
+	for _, text := range []string{
+		"sources:\n  okta: {scim: {token: " + secret + ", nope: 1}}",
+		"sources:\n  okta: {scim: {tokn: " + secret + "}}",
+		"sources:\n  okta: {scim: {tken: \"${T}\"}}",
+		"sources:\n  okta: {scim: {profile: x, token: \"${T}\"}}",
+		"store: postgres://u:" + secret + "@h/db\nlisten: x",
+		"sources:\n  okta: {scim: {profile: octa, tken: " + secret + "}}",
+		"sources:\n  okta: {scim: {tken: \"" + secret + "}}",
+		"sore: postgres://u:" + secret + "@h/db",
+	} {
+		_, err := Parse("c.yaml", []byte(text), env("T", secret))
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s\ngives %v", text, err)
+		}
+	}
+}
+
+func TestEnvironmentOverridesTheFile(t *testing.T) {
+	l, err := Parse("c.yaml", []byte("listen: 127.0.0.1:1\nlog: {level: warn}"), env(
+		"GRANTBRIDGE_LISTEN", "127.0.0.1:2", "GRANTBRIDGE_LOG_LEVEL", "debug",
+		"GRANTBRIDGE_LIMITS_PEOPLE_CHANGED", "7", "GRANTBRIDGE_LIMITS_MAX_STALENESS", "9s", "GRANTBRIDGE_LIMITS_SUPERUSERS_AT_LEAST", "2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(l.Listen, l.Log.Level, l.Limits)
+	if want := "127.0.0.1:2debug{7 5% 2 9s 100}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if _, err := Parse("c.yaml", nil, env("GRANTBRIDGE_LIMITS_REMOVAL_BURST", "many")); err == nil || !strings.Contains(err.Error(), "GRANTBRIDGE_LIMITS_REMOVAL_BURST") {
+		t.Errorf("a bad variable gives %v", err)
+	}
+}
+
+func TestVariablesExpandInValues(t *testing.T) {
+	text := "listen: ${HOST:-127.0.0.1}:${PORT}\nbase_url: \"\"\nmapping_file: $${PORT}\nlimits: {removal_burst: \"${PORT}\"}"
+	l, err := Parse("c.yaml", []byte(text), env("PORT", "81", "HOST", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(l.Listen, l.MappingFile, l.Limits.RemovalBurst), "127.0.0.1:81${PORT}81"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestPathsAreRelativeToTheFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yaml")
+	text := "store: sqlite:g.db\nmapping_file: m.yaml\nsources: {o: {scim: {token_file: /abs}}}"
+	l, err := Parse(file, []byte(text), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprint("sqlite:", dir, "/g.db", dir, "/m.yaml", "/abs")
+	if got := fmt.Sprint(l.Store, l.MappingFile, l.Sources["o"].SCIM.TokenFile); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
+	text := "store: postgres://u:pw@h/db\nsources: {o: {scim: {token: 0123456789abcdef}}, l: {ldap: {url: \"ldaps://h\", bind_dn: cn=a, bind_password: hush, users: {base: dc=x}, groups: {base: dc=x}}}}"
+	l, err := Parse("c.yaml", []byte(text), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := l.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"0123456789abcdef", "hush", ":pw@"} {
+		if strings.Contains(string(out), secret) {
+			t.Errorf("print shows %q:\n%s", secret, out)
+		}
+	}
+	if s := fmt.Sprintf("%v %+v %#v", l.Sources["o"].SCIM, *l.Sources["o"].SCIM, *l.Sources["o"].SCIM); strings.Contains(s, "0123456789abcdef") {
+		t.Errorf("fmt shows the token: %s", s)
+	}
+	out = []byte(strings.ReplaceAll(string(out), masked, "0123456789abcdef"))
+	again, err := Parse("c.yaml", out, noEnv)
+	if err != nil {
+		t.Fatalf("what print writes is refused: %v\n%s", err, out)
+	}
+	l.Store = "postgres://u:xxxxx@h/db" // as masked
+	l.Sources["l"].LDAP.BindPassword = "0123456789abcdef"
+	if !reflect.DeepEqual(again.Config, l.Config) {
+		t.Errorf("what print writes is another configuration:\n%s", out)
+	}
+	if w := l.Warnings(); len(w) != 3 {
+		t.Errorf("three literal secrets give the warnings %q", w)
+	}
+}
+
+func TestSecretsInFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("token", "0123456789abcdef\n")
+	write("pw", "p w@\n")
+	l, err := Parse(filepath.Join(dir, "c.yaml"), []byte("store: postgres://u@h/db\nstore_password_file: pw\nsources: {o: {scim: {token_file: token}}}"), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.SCIMToken("o"); got != "0123456789abcdef" || err != nil {
+		t.Errorf("the token is %q, %v", got, err)
+	}
+	if got, err := l.DSN(); got != "postgres://u:p%20w%40@h/db" || err != nil {
+		t.Errorf("the store is %q, %v", got, err)
+	}
+	if got := l.LooseFiles(); len(got) != 2 {
+		t.Errorf("files that others can read: %q", got)
+	}
+}
+
+func TestSchemaNamesEveryKey(t *testing.T) {
+	b, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(b) {
+		t.Fatal("no JSON")
+	}
+	for _, key := range []string{`"listen"`, `"removal_burst"`, `"bind_password_file"`, `"additionalProperties": false`} {
+		if !strings.Contains(string(b), key) {
+			t.Errorf("the schema lacks %s", key)
+		}
+	}
+}

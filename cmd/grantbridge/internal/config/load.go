@@ -1,0 +1,259 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"grantbridge/cmd/grantbridge/internal/strict"
+)
+
+// Loaded is a configuration with what is known of its file.
+type Loaded struct {
+	Config
+	File    string   // "" when there was none
+	literal literals // secrets in plain text, by path
+	missing []string
+}
+
+type literals map[string]bool
+
+// Env finds environment variables, as os.LookupEnv.
+type Env func(string) (string, bool)
+
+// Load reads the file and lets the environment override it. Its error is
+// strict.Problems, or says that there is no file. Files that the configuration
+// names are not looked at; Resolve does.
+func Load(file string, env Env) (*Loaded, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(file, text, env)
+}
+
+// Parse is Load of a text; paths in it are relative to file.
+func Parse(file string, text []byte, env Env) (*Loaded, error) {
+	l := &Loaded{Config: Default(), File: file}
+	doc, _ := strict.Decode(file, text, &l.Config, env)
+	l.literal = findLiterals(file, text)
+	l.anchor(filepath.Dir(file))
+	if err := l.finish(doc, env); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// None is the configuration without a file.
+func None(env Env) (*Loaded, error) {
+	l := &Loaded{Config: Default()}
+	doc, _ := strict.Decode("environment", nil, &l.Config, nil)
+	return l, l.finish(doc, env)
+}
+
+func (l *Loaded) finish(doc *strict.Document, env Env) error {
+	override(doc, reflect.ValueOf(&l.Config).Elem(), "", env)
+	l.setDefaults()
+	l.check(doc)
+	l.missing = l.missingFiles()
+	return doc.Err()
+}
+
+// anchor makes paths of the file relative to its directory.
+func (l *Loaded) anchor(dir string) {
+	if f, ok := strings.CutPrefix(l.Store, "sqlite:"); ok && f != ":memory:" {
+		at(dir, &f)
+		l.Store = "sqlite:" + f
+	}
+	at(dir, &l.StorePasswordFile)
+	at(dir, &l.MappingFile)
+	for _, s := range l.Sources {
+		if s.SCIM != nil {
+			at(dir, &s.SCIM.TokenFile)
+		}
+		if s.SAML != nil {
+			at(dir, &s.SAML.MetadataFile)
+		}
+		if s.LDAP != nil {
+			at(dir, &s.LDAP.BindPasswordFile)
+			at(dir, &s.LDAP.CAFile)
+		}
+	}
+}
+
+func at(dir string, path *string) {
+	if *path != "" && !filepath.IsAbs(*path) && dir != "." {
+		*path = filepath.Join(dir, *path)
+	}
+}
+
+// override sets each single value that the environment names: log.level is
+// GRANTBRIDGE_LOG_LEVEL. Lists and sources have no such name.
+func override(doc *strict.Document, v reflect.Value, path string, env Env) {
+	for i := range v.NumField() {
+		f, name := v.Field(i), v.Type().Field(i).Tag.Get("yaml")
+		at := strings.TrimPrefix(path+"."+name, ".")
+		_, isText := f.Addr().Interface().(interface{ UnmarshalText([]byte) error })
+		switch {
+		case f.Kind() == reflect.Struct && !isText:
+			override(doc, f, at, env)
+		case f.Kind() == reflect.Map || f.Kind() == reflect.Slice:
+		default:
+			setFromEnv(doc, v, at, name, env)
+		}
+	}
+}
+
+func setFromEnv(doc *strict.Document, v reflect.Value, path, name string, env Env) {
+	variable := "GRANTBRIDGE_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+	text, ok := env(variable)
+	if !ok || text == "" {
+		return
+	}
+	// The strict decoder knows all the types; one line of YAML is given to it.
+	line := name + ": '" + strings.ReplaceAll(text, "'", "''") + "'"
+	_, err := strict.Decode(variable, []byte(line), v.Addr().Interface(), nil)
+	if ps, bad := err.(strict.Problems); bad {
+		doc.Problem(path, "%s: %s", variable, ps[0].Message)
+	}
+}
+
+// findLiterals reads text once more without an environment, where a secret that
+// comes from one still shows its ${…}. The first pass was fine; what does not
+// decode now is what a variable makes whole.
+func findLiterals(file string, text []byte) literals {
+	var raw Config
+	_, _ = strict.Decode(file, text, &raw, nil)
+	out := literals{}
+	note := func(path, value string) {
+		if value != "" && !strings.Contains(value, "${") {
+			out[path] = true
+		}
+	}
+	for n, s := range raw.Sources {
+		if s.SCIM != nil {
+			note("sources."+n+".scim.token", s.SCIM.Token.Reveal())
+		}
+		if s.LDAP != nil {
+			note("sources."+n+".ldap.bind_password", s.LDAP.BindPassword.Reveal())
+		}
+	}
+	if u, err := url.Parse(raw.Store); err == nil && u.User != nil {
+		if p, set := u.User.Password(); set {
+			note("store", p)
+		}
+	}
+	return out
+}
+
+func (l *Loaded) missingFiles() []string {
+	var out []string
+	note := func(path, file string) {
+		if file == "" {
+			return
+		}
+		if _, err := os.Stat(file); err != nil {
+			out = append(out, fmt.Sprintf("%s: %s is not there", path, file))
+		}
+	}
+	note("store_password_file", l.StorePasswordFile)
+	note("mapping_file", l.MappingFile)
+	for _, n := range l.SourceNames() {
+		s := l.Sources[n]
+		if s.SCIM != nil {
+			note("sources."+n+".scim.token_file", s.SCIM.TokenFile)
+		}
+		if s.SAML != nil {
+			note("sources."+n+".saml.metadata_file", s.SAML.MetadataFile)
+		}
+		if s.LDAP != nil {
+			note("sources."+n+".ldap.bind_password_file", s.LDAP.BindPasswordFile)
+			note("sources."+n+".ldap.ca_file", s.LDAP.CAFile)
+		}
+	}
+	return out
+}
+
+// SCIMToken is the bearer token that the configuration gives a source's SCIM
+// door, or "".
+func (l *Loaded) SCIMToken(source string) (string, error) {
+	s := l.Sources[source].SCIM
+	if s == nil || s.TokenFile == "" {
+		return s.orNone(), nil
+	}
+	t, err := readSecret(s.TokenFile)
+	if err == nil && len(t) < minToken {
+		err = fmt.Errorf("token of source %q: %s holds fewer than %d characters", source, s.TokenFile, minToken)
+	}
+	return t, err
+}
+
+func (s *SCIM) orNone() string {
+	if s == nil {
+		return ""
+	}
+	return s.Token.Reveal()
+}
+
+// DSN is the store's name with the password of store_password_file in it.
+func (l *Loaded) DSN() (string, error) {
+	if l.StorePasswordFile == "" || strings.HasPrefix(l.Store, "sqlite:") {
+		return l.Store, nil
+	}
+	p, err := readSecret(l.StorePasswordFile)
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(l.Store)
+	if err != nil {
+		return "", fmt.Errorf("store: not a URL")
+	}
+	u.User = url.UserPassword(u.User.Username(), p)
+	return u.String(), nil
+}
+
+func readSecret(file string) (string, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read a secret: %w", err)
+	}
+	s := strings.TrimRight(string(b), "\r\n")
+	if s == "" {
+		return "", fmt.Errorf("read a secret: %s is empty", file)
+	}
+	return s, nil
+}
+
+// LooseFiles names the files with secrets that others than their owner can read.
+func (l *Loaded) LooseFiles() []string {
+	files := []string{l.StorePasswordFile}
+	if len(l.literal) > 0 {
+		files = append(files, l.File)
+	}
+	for _, n := range l.SourceNames() {
+		if s := l.Sources[n]; s.SCIM != nil {
+			files = append(files, s.SCIM.TokenFile)
+		}
+		if s := l.Sources[n]; s.LDAP != nil {
+			files = append(files, s.LDAP.BindPasswordFile)
+		}
+	}
+	var out []string
+	for _, f := range files {
+		if i, err := os.Stat(f); f != "" && err == nil && i.Mode()&fs.FileMode(0o044) != 0 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Recheck checks the configuration again after flags have changed it.
+func (l *Loaded) Recheck() error {
+	doc, _ := strict.Decode("flags", nil, &Config{}, nil)
+	l.check(doc)
+	return doc.Err()
+}

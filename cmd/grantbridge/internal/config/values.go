@@ -1,0 +1,114 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+
+	"grantbridge/mapping"
+)
+
+// Secret is a text that no output shows.
+type Secret string
+
+const masked = "********"
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return masked
+}
+
+// GoString masks the secret in %#v too.
+func (s Secret) GoString() string { return strconv.Quote(s.String()) }
+
+// MarshalText masks the secret.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Duration is a time.Duration as Go writes it: "5s", "10m", "24h".
+type Duration time.Duration
+
+func (d Duration) String() string { return short(time.Duration(d)) }
+
+// short drops the zero seconds and minutes that Go appends to "10m0s".
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// MarshalText writes it as it is read.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads "5s", "10m", "24h".
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is no duration; write 5s, 10m or 24h", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// JSONSchema describes a duration.
+func (Duration) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`}
+}
+
+// Share is a share of a whole, "20%", or a number, "50".
+type Share string
+
+func (s Share) String() string { return string(s) }
+
+// MarshalText writes it as it is read.
+func (s Share) MarshalText() ([]byte, error) { return []byte(s), nil }
+
+// UnmarshalText reads "20%" or "50".
+func (s *Share) UnmarshalText(b []byte) error {
+	_, err := parseShare(string(b))
+	*s = Share(b)
+	return err
+}
+
+// JSONSchema describes a share.
+func (Share) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)?%?$`}, {Type: "integer", Minimum: "0"},
+	}}
+}
+
+func (s Share) share() mapping.Share {
+	v, err := parseShare(string(s))
+	if err != nil { // checked when it was read
+		panic(err)
+	}
+	return v
+}
+
+func parseShare(text string) (mapping.Share, error) {
+	fault := fmt.Errorf("%q is no share; write 20%% of the people, or a number of them", text)
+	if p, ok := strings.CutSuffix(text, "%"); ok {
+		f, err := strconv.ParseFloat(p, 64)
+		if err != nil || f < 0 || f > 100 {
+			return mapping.Share{}, fault
+		}
+		return mapping.Share{Percent: f, Set: true}, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return mapping.Share{}, fault
+	}
+	return mapping.Share{Count: n, IsCount: true, Set: true}, nil
+}

@@ -1,0 +1,231 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"grantbridge/access"
+	"grantbridge/directory"
+	"grantbridge/store"
+)
+
+// PersonRef is a person's names.
+type PersonRef struct {
+	ID      access.PersonID  `json:"-"`
+	UID     string           `json:"id"`
+	Login   string           `json:"login"`
+	Display string           `json:"name"`
+	Kind    store.PersonKind `json:"kind"`
+	Sources []string         `json:"sources"`
+}
+
+// Name is how a sentence calls the person.
+func (p PersonRef) Name() string {
+	switch {
+	case p.Display != "":
+		return p.Display
+	case p.Login != "":
+		return p.Login
+	}
+	return p.UID
+}
+
+// names finds people and credentials by what people and programs call them. It
+// follows the snapshot but is no part of it: no decision looks at a name.
+type names struct {
+	mu       sync.RWMutex
+	people   map[access.PersonID]PersonRef
+	byUID    map[string]access.PersonID   // a person's own, and those of his accounts
+	byLogin  map[string][]access.PersonID // by directory.Fold
+	tokens   map[access.TokenID]store.Token
+	byDigest map[string]access.TokenID
+	scim     []store.SCIMToken
+}
+
+func newNames() *names {
+	return &names{
+		people: map[access.PersonID]PersonRef{}, byUID: map[string]access.PersonID{}, byLogin: map[string][]access.PersonID{},
+		tokens: map[access.TokenID]store.Token{}, byDigest: map[string]access.TokenID{},
+	}
+}
+
+func (n *names) update(_ *picture, c changes, people []store.Person) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range people {
+		n.put(p)
+	}
+	for _, t := range c.tokens {
+		n.tokens[t.ID] = t
+		n.byDigest[string(t.Digest)] = t.ID
+	}
+	n.scim = c.scim
+}
+
+func (n *names) put(p store.Person) {
+	ref := PersonRef{ID: p.ID, UID: p.UID, Login: p.Login, Display: p.Display, Kind: p.Kind}
+	for _, a := range p.Accounts {
+		if !a.Deleted && !slices.Contains(ref.Sources, a.Source) {
+			ref.Sources = append(ref.Sources, a.Source)
+		}
+	}
+	if old, ok := n.people[p.ID]; ok && old.Login != ref.Login {
+		key := directory.Fold(old.Login)
+		if n.byLogin[key] = slices.DeleteFunc(n.byLogin[key], func(id access.PersonID) bool { return id == p.ID }); len(n.byLogin[key]) == 0 {
+			delete(n.byLogin, key)
+		}
+	}
+	n.people[p.ID] = ref
+	n.byUID[p.UID] = p.ID
+	for _, a := range p.Accounts {
+		n.byUID[a.UID] = p.ID // moves with the account when it is linked elsewhere
+	}
+	if key := directory.Fold(ref.Login); key != "" && !slices.Contains(n.byLogin[key], p.ID) {
+		n.byLogin[key] = append(n.byLogin[key], p.ID)
+	}
+}
+
+// PersonByID is a person's names.
+func (e *Engine) PersonByID(id access.PersonID) (PersonRef, bool) {
+	e.names.mu.RLock()
+	defer e.names.mu.RUnlock()
+	p, ok := e.names.people[id]
+	return p, ok
+}
+
+// FindPerson finds a person by id (UID), the id of one of his accounts (SCIM's
+// id), login, or SOURCE/login; store.ErrNotFound, or ErrAmbiguous with the
+// candidates in its text. A person all of whose
+// accounts are deleted gives way to a living one of the same login.
+func (e *Engine) FindPerson(who string) (PersonRef, error) {
+	e.names.mu.RLock()
+	defer e.names.mu.RUnlock()
+	n := e.names
+	if id, ok := n.byUID[who]; ok {
+		return n.people[id], nil
+	}
+	source, login := "", who
+	found := n.withLogin(login)
+	if len(found) == 0 {
+		if s, l, ok := strings.Cut(who, "/"); ok {
+			source, login = s, l
+			found = slices.DeleteFunc(n.withLogin(login), func(p PersonRef) bool { return !slices.Contains(p.Sources, source) })
+		}
+	}
+	if living := slices.DeleteFunc(slices.Clone(found), func(p PersonRef) bool { return p.Kind == store.Human && len(p.Sources) == 0 }); len(living) > 0 {
+		found = living
+	}
+	switch len(found) {
+	case 0:
+		return PersonRef{}, fmt.Errorf("person %q: %w", who, store.ErrNotFound)
+	case 1:
+		return found[0], nil
+	}
+	candidates := make([]string, len(found))
+	for i, p := range found {
+		candidates[i] = fmt.Sprintf("%s/%s (id %s)", strings.Join(p.Sources, "+"), p.Login, p.UID)
+	}
+	return PersonRef{}, fmt.Errorf("person %q: %w: %s; say which by SOURCE/LOGIN or id", who, ErrAmbiguous, strings.Join(candidates, ", "))
+}
+
+func (n *names) withLogin(login string) []PersonRef {
+	ids := n.byLogin[directory.Fold(login)]
+	found := make([]PersonRef, len(ids))
+	for i, id := range ids {
+		found[i] = n.people[id]
+	}
+	return found
+}
+
+// NearestLogin is the login most like who, or "". It is for "did you mean".
+func (e *Engine) NearestLogin(who string) string {
+	e.names.mu.RLock()
+	defer e.names.mu.RUnlock()
+	logins := func(yield func(string) bool) {
+		for l := range e.names.byLogin {
+			if !yield(l) {
+				return
+			}
+		}
+	}
+	return access.Nearest(directory.Fold(who), logins)
+}
+
+// FindSite finds a site by id or slug; store.ErrNotFound with the nearest slug
+// in its text.
+func (e *Engine) FindSite(site string) (access.Site, error) {
+	snap := e.snapshot()
+	if id, err := strconv.ParseInt(site, 10, 64); err == nil {
+		if s, ok := snap.Site(access.SiteID(id)); ok {
+			return s, nil
+		}
+	}
+	key := directory.Fold(site)
+	sites := snap.AllSites()
+	for _, s := range sites {
+		if directory.Fold(s.Slug) == key {
+			return s, nil
+		}
+	}
+	near := access.Nearest(key, func(yield func(string) bool) {
+		for _, s := range sites {
+			if !yield(s.Slug) {
+				return
+			}
+		}
+	})
+	if near != "" {
+		return access.Site{}, fmt.Errorf("site %q: %w; did you mean %s?", site, store.ErrNotFound, near)
+	}
+	return access.Site{}, fmt.Errorf("site %q: %w; `grantbridge site list` shows the sites", site, store.ErrNotFound)
+}
+
+// FindAction finds what may be asked: a level or an action; an InvalidError
+// with the nearest.
+func (e *Engine) FindAction(what string) (access.ActionID, error) {
+	c := e.Catalogue()
+	if a, ok := c.Lookup(what); ok {
+		return a, nil
+	}
+	says := fmt.Sprintf("no action %q", what)
+	if near := c.Nearest(what); near != "" {
+		says += fmt.Sprintf("; did you mean %s?", near)
+	} else {
+		says += "; ask for view, write, admin, superuser or an action such as segments:share"
+	}
+	return 0, &InvalidError{Says: says}
+}
+
+// FindToken finds a token by numeric id, prefix or name; a name of several is an
+// InvalidError, unless one of them lives.
+func (e *Engine) FindToken(token string) (store.Token, error) {
+	e.names.mu.RLock()
+	defer e.names.mu.RUnlock()
+	if id, err := strconv.ParseInt(token, 10, 64); err == nil {
+		if t, ok := e.names.tokens[access.TokenID(id)]; ok {
+			return t, nil
+		}
+	}
+	var found, living []store.Token
+	for _, t := range e.names.tokens {
+		if t.Name == token || t.Prefix == token {
+			found = append(found, t)
+			if t.Revoked.IsZero() {
+				living = append(living, t)
+			}
+		}
+	}
+	if len(living) > 0 {
+		found = living
+	}
+	switch len(found) {
+	case 0:
+		return store.Token{}, fmt.Errorf("token %q: %w; `grantbridge token list` shows the tokens", token, store.ErrNotFound)
+	case 1:
+		return found[0], nil
+	}
+	return store.Token{}, &InvalidError{Says: fmt.Sprintf("%d tokens are named %q; say which by id", len(found), token)}
+}

@@ -1,0 +1,134 @@
+package scim
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/elimity-com/scim/schema"
+)
+
+// serviceProviderConfig says what this door can do (RFC 7643 5, RFC 9865 4), and
+// nothing that it cannot.
+func (c *call) serviceProviderConfig() error {
+	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
+	schemes := []any{map[string]any{
+		"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
+		"description": "A token of this source, as the Authorization header's Bearer",
+		"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+	}}
+	if c.policy.profile != Strict {
+		schemes = append(schemes, map[string]any{
+			"type": "httpbasic", "name": "HTTP Basic", "primary": false,
+			"description": "The same token as the password, with any user name",
+			"specUri":     "https://www.rfc-editor.org/info/rfc7617",
+		})
+	}
+	return c.json(http.StatusOK, map[string]any{
+		"schemas": []string{urnConfig},
+		"patch":   yes, "sort": yes, "etag": yes, "changePassword": no,
+		"bulk":   map[string]any{"supported": true, "maxOperations": c.MaxOperations, "maxPayloadSize": c.MaxBody},
+		"filter": map[string]any{"supported": true, "maxResults": c.MaxPageSize},
+		"pagination": map[string]any{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"defaultPageSize": c.PageSize, "maxPageSize": c.MaxPageSize, "cursorTimeout": int(cursorTimeout.Seconds()),
+		},
+		"authenticationSchemes": schemes,
+		"meta":                  map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
+	})
+}
+
+func (c *call) schemas() error {
+	var all []any
+	for _, urn := range []string{urnUser, urnGroup, urnEnterprise} {
+		all = append(all, c.schema(urn))
+	}
+	return c.discovered(all)
+}
+
+// discovered answers with all there is. A filter is refused (RFC 7644 4).
+func (c *call) discovered(all []any) error {
+	if c.query.Has("filter") {
+		return refuse(http.StatusForbidden, "discovery cannot be filtered; read it whole or by id")
+	}
+	return c.json(http.StatusOK, map[string]any{
+		"schemas": []string{urnList}, "totalResults": len(all), "startIndex": 1, "itemsPerPage": len(all), "Resources": all,
+	})
+}
+
+func (c *call) schemaByID() error {
+	for _, urn := range []string{urnUser, urnGroup, urnEnterprise} {
+		if strings.EqualFold(c.key, urn) {
+			return c.json(http.StatusOK, c.schema(urn))
+		}
+	}
+	return refuse(http.StatusNotFound, "there is no schema %q; there are %s, %s and %s", clip(c.key), urnUser, urnGroup, urnEnterprise)
+}
+
+func (c *call) schema(urn string) map[string]any {
+	doc := map[string]any{
+		"schemas": []string{urnSchema}, "id": urn,
+		"meta": map[string]any{"resourceType": "Schema", "location": c.base + "/Schemas/" + urn},
+	}
+	switch urn {
+	case urnUser:
+		doc["name"], doc["description"], doc["attributes"] = users.name, users.about, attributes(users.attrs)
+	case urnGroup:
+		doc["name"], doc["description"], doc["attributes"] = groups.name, groups.about, attributes(groups.attrs)
+	case urnEnterprise:
+		e := users.extensions[0]
+		doc["name"], doc["description"], doc["attributes"] = e.name, e.about, attributes(e.attrs)
+	}
+	return doc
+}
+
+// common are the attributes that no schema lists (RFC 7643 3.1).
+var common = map[string]bool{"schemas": true, schema.CommonAttributeID: true, schema.CommonAttributeMeta: true, "externalid": true}
+
+func attributes(attrs []*attr) []any {
+	var out []any
+	for _, a := range attrs {
+		if a.parent == nil && a.urn == "" && common[a.path] {
+			continue
+		}
+		o := map[string]any{
+			"name": a.name, "type": a.typ, "multiValued": a.multi, "required": a.required, "caseExact": a.caseExact,
+			"mutability": a.mutability, "returned": a.returned, "uniqueness": a.uniqueness, "description": a.about,
+		}
+		if len(a.canonical) > 0 {
+			o["canonicalValues"] = a.canonical
+		}
+		if len(a.references) > 0 {
+			o["referenceTypes"] = a.references
+		}
+		if len(a.subs) > 0 {
+			o["subAttributes"] = attributes(a.subs)
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func (c *call) resourceTypes() error {
+	return c.discovered([]any{c.resourceType(users), c.resourceType(groups)})
+}
+
+func (c *call) resourceTypeByID() error {
+	for _, r := range []*resource{users, groups} {
+		if r.name == c.key {
+			return c.json(http.StatusOK, c.resourceType(r))
+		}
+	}
+	return refuse(http.StatusNotFound, "there is no resource type %q; there are User and Group", clip(c.key))
+}
+
+func (c *call) resourceType(r *resource) map[string]any {
+	extensions := []any{}
+	for _, e := range r.extensions {
+		extensions = append(extensions, map[string]any{"schema": e.urn, "required": false})
+	}
+	return map[string]any{
+		"schemas": []string{urnType}, "id": r.name, "name": r.name, "endpoint": r.endpoint, "description": r.about,
+		"schema": r.urn, "schemaExtensions": extensions,
+		"meta": map[string]any{"resourceType": "ResourceType", "location": c.base + "/ResourceTypes/" + r.name},
+	}
+}

@@ -1,0 +1,309 @@
+package scim
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"grantbridge/store"
+)
+
+// call is one request.
+type call struct {
+	*Door
+	w        *answer
+	r        *http.Request
+	id       string // of the request
+	source   string // as the URL says
+	known    string // the source once its token is proven; for the log
+	route    string // "PATCH /Users/{id}"; for the log
+	key      string // {id}
+	of       *resource
+	policy   policy
+	query    url.Values
+	base     string // the URL of the source's SCIM root
+	rewrites []Rewrite
+	parked   int
+}
+
+// routes are all there are. {type} is Users or Groups.
+var routes = []struct {
+	method, path string
+	do           func(*call) error
+}{
+	{"GET", "/ServiceProviderConfig", (*call).serviceProviderConfig},
+	{"GET", "/Schemas", (*call).schemas},
+	{"GET", "/Schemas/{id}", (*call).schemaByID},
+	{"GET", "/ResourceTypes", (*call).resourceTypes},
+	{"GET", "/ResourceTypes/{id}", (*call).resourceTypeByID},
+	{"GET", "/", (*call).list},
+	{"POST", "/.search", (*call).search},
+	{"POST", "/Bulk", (*call).bulk},
+	{"GET", "/{type}", (*call).list},
+	{"POST", "/{type}", (*call).change},
+	{"POST", "/{type}/.search", (*call).search},
+	{"GET", "/{type}/{id}", (*call).read},
+	{"PUT", "/{type}/{id}", (*call).change},
+	{"PATCH", "/{type}/{id}", (*call).change},
+	{"DELETE", "/{type}/{id}", (*call).change},
+	{"GET", "/Me", (*call).me}, {"POST", "/Me", (*call).me}, {"PUT", "/Me", (*call).me}, {"PATCH", "/Me", (*call).me}, {"DELETE", "/Me", (*call).me},
+}
+
+func (c *call) serve() error {
+	path, err := c.split()
+	if err != nil {
+		return err
+	}
+	if err := c.authenticate(); err != nil {
+		return err
+	}
+	if err := c.limit(); err != nil {
+		return err
+	}
+	if len(c.r.URL.RawQuery) > 4*maxFilter {
+		return refuse(http.StatusRequestURITooLong, "the query has %d bytes; send it to .search as a body", len(c.r.URL.RawQuery))
+	}
+	c.query = c.r.URL.Query()
+	do, err := c.find(path)
+	if err != nil {
+		return err
+	}
+	if err := c.acceptable(); err != nil {
+		return err
+	}
+	return do(c)
+}
+
+// split takes the source from the URL; the rest is the path below its root.
+func (c *call) split() ([]string, error) {
+	rest, ok := strings.CutPrefix(c.r.URL.Path, Prefix)
+	if !ok {
+		return nil, refuse(http.StatusNotFound, "SCIM stands at %s{source}", Prefix)
+	}
+	parts := strings.Split(rest, "/")
+	c.source, parts = parts[0], parts[1:]
+	c.policy = policyOf(c.Sources[c.source].Profile, c.Sources[c.source].Without).narrow(detect(c.r.Header))
+	c.base = strings.TrimSuffix(c.BaseURL, "/")
+	if c.base == "" {
+		scheme := "http://"
+		if c.r.TLS != nil {
+			scheme = "https://"
+		}
+		c.base = scheme + c.r.Host
+	}
+	c.base += Prefix + c.source
+	return parts, nil
+}
+
+// authenticate proves the bearer token. An unknown source is answered as a
+// wrong token is.
+func (c *call) authenticate() error {
+	_, err := c.engine.AuthenticateSCIM(c.source, c.secret())
+	if err == nil {
+		c.known = c.source
+	}
+	return err
+}
+
+// secret is the token as Bearer, or as the password of Basic (PingFederate).
+func (c *call) secret() string {
+	scheme, value, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	value = strings.TrimSpace(value)
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return value
+	case strings.EqualFold(scheme, "Basic") && c.policy.profile != Strict:
+		plain, err := base64.StdEncoding.DecodeString(value)
+		if _, password, ok := strings.Cut(string(plain), ":"); ok && err == nil {
+			return password
+		}
+	}
+	return ""
+}
+
+func (c *call) limit() error {
+	if c.Rate == 0 {
+		return nil
+	}
+	l, ok := c.limiters.Load(c.source)
+	if !ok {
+		l, _ = c.limiters.LoadOrStore(c.source, rate.NewLimiter(c.Rate, c.Burst))
+	}
+	now := c.Now()
+	if l.(*rate.Limiter).AllowN(now, 1) {
+		return nil
+	}
+	e := refuse(http.StatusTooManyRequests, "this source sends more than %v requests a second; send it again later", c.Rate)
+	e.RetryAfter = time.Second
+	return e
+}
+
+// find finds the route. Slashes at the end and doubled are read under RuleLoose.
+func (c *call) find(parts []string) (func(*call) error, error) {
+	if clean := slices.DeleteFunc(slices.Clone(parts), func(p string) bool { return p == "" }); len(clean) != len(parts) && c.loose(parts) {
+		parts = clean
+	}
+	var allow []string
+	for _, r := range routes {
+		if !c.matches(r.path, parts) {
+			continue
+		}
+		if r.method == c.r.Method || r.method == "GET" && c.r.Method == "HEAD" {
+			c.route = r.method + " " + strings.Replace(r.path, "/{type}", c.endpoint(), 1)
+			return r.do, nil
+		}
+		if allow = append(allow, r.method); r.method == "GET" {
+			allow = append(allow, "HEAD")
+		}
+	}
+	if len(allow) == 0 {
+		return nil, refuse(http.StatusNotFound, "there is no such endpoint; there are Users, Groups, Bulk, .search, Schemas, ResourceTypes and ServiceProviderConfig")
+	}
+	c.w.Header().Set("Allow", strings.Join(allow, ", "))
+	return nil, refuse(http.StatusMethodNotAllowed, "%s is not possible here; %s is", c.r.Method, strings.Join(allow, ", "))
+}
+
+// loose reports whether empty parts of the path may be overlooked. Nothing
+// behind the source, or one slash, is its root in every profile.
+func (c *call) loose(parts []string) bool {
+	if len(parts) == 1 {
+		return true
+	}
+	if !c.policy.rules.has(RuleLoose) {
+		return false
+	}
+	c.rewrites = append(c.rewrites, Rewrite{RuleLoose, "slashes too many in the URL"})
+	return true
+}
+
+func (c *call) endpoint() string {
+	if c.of == nil {
+		return "/"
+	}
+	return c.of.endpoint
+}
+
+func (c *call) matches(pattern string, parts []string) bool {
+	want := strings.Split(strings.Trim(pattern, "/"), "/")
+	if pattern == "/" {
+		want = nil
+	}
+	if len(want) != len(parts) {
+		return false
+	}
+	var of *resource
+	key := ""
+	for i, w := range want {
+		switch {
+		case w == "{type}":
+			if of = resourceAt(parts[i]); of == nil {
+				return false
+			}
+		case w == "{id}" && parts[i] != ".search":
+			key = parts[i]
+		case w != parts[i]:
+			return false
+		}
+	}
+	c.of, c.key = of, key
+	return true
+}
+
+func resourceAt(endpoint string) *resource {
+	for _, r := range []*resource{users, groups} {
+		if r.endpoint[1:] == endpoint {
+			return r
+		}
+	}
+	return nil
+}
+
+// acceptable answers 406 when the caller reads neither of SCIM's media types.
+func (c *call) acceptable() error {
+	accept := strings.Join(c.r.Header.Values("Accept"), ",")
+	if strings.TrimSpace(accept) == "" {
+		return nil
+	}
+	for _, part := range strings.Split(accept, ",") {
+		kind, params, err := mime.ParseMediaType(part)
+		if err == nil && params["q"] != "0" && slices.Contains([]string{"application/scim+json", "application/json", "application/*", "*/*"}, kind) {
+			return nil
+		}
+	}
+	return refuse(http.StatusNotAcceptable, "answers are application/scim+json; Accept does not take that")
+}
+
+// body reads the request's body: of a media type of SCIM, within its bounds, as
+// strict JSON.
+func (c *call) body() (any, error) {
+	if err := c.mediaType(); err != nil {
+		return nil, err
+	}
+	most := c.MaxBody
+	if c.of == groups {
+		most = c.MaxGroupBody
+	}
+	if c.r.ContentLength > most {
+		return nil, tooLarge(most)
+	}
+	var b bytes.Buffer
+	if c.r.ContentLength > 0 {
+		b.Grow(int(c.r.ContentLength) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, most)); err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, tooLarge(most)
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, invalidSyntax("the body ends before its Content-Length")
+		}
+		return nil, invalidSyntax("the body could not be read to its end")
+	}
+	return decode(b.Bytes())
+}
+
+func tooLarge(most int64) *Error {
+	return refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes; send fewer operations or members at once", most)
+}
+
+func (c *call) mediaType() error {
+	header := c.r.Header.Get("Content-Type")
+	if header == "" && c.policy.profile != Strict {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(header)
+	if err != nil || kind != "application/scim+json" && kind != "application/json" {
+		return refuse(http.StatusUnsupportedMediaType, "the body must be application/scim+json")
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return refuse(http.StatusUnsupportedMediaType, "the body must be UTF-8, not %s", clip(charset))
+	}
+	return nil
+}
+
+// by says who does what the request asks for.
+func (c *call) by(revokes bool) store.By {
+	lane := store.LaneNormal
+	if revokes {
+		lane = store.LaneRevoke
+	}
+	return store.By{Actor: "scim:" + c.source, Via: "scim", Request: c.id, Lane: lane}
+}
+
+// reader reads what the request says of resources of type of.
+func (c *call) reader(of *resource) *reader { return &reader{policy: c.policy, of: of} }
+
+// me answers as RFC 7644 3.11 says where nobody is signed in: the caller is a
+// program.
+func (c *call) me() error {
+	return refuse(http.StatusNotImplemented, "there is no /Me: the bearer token belongs to a source and not to a person")
+}

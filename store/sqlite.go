@@ -1,0 +1,332 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// sqliteEngine is one file: one connection that writes, some that read. Other
+// processes may use the file at the same time.
+type sqliteEngine struct {
+	db      *sql.DB
+	path    string
+	mu      chan struct{} // held by who has the writing connection
+	w       *sqliteConn
+	readers chan *sqliteConn
+	closed  sync.Once
+	done    chan struct{}
+}
+
+// sqliteConn is a connection with the statements it has prepared.
+type sqliteConn struct {
+	d     *dialect
+	c     *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+// sqliteWait is how long the file may be locked by others before we give up.
+const sqliteWait = 10 * time.Second
+
+func sqliteDSN(path string, more ...string) string {
+	q := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, more...)}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
+	if path == "" {
+		return nil, errors.New("open store: the file's name is missing in sqlite:FILE")
+	}
+	db, err := sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-32768)"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	n := max(4, 2*runtime.GOMAXPROCS(0))
+	e := &sqliteEngine{db: db, path: path, mu: make(chan struct{}, 1), readers: make(chan *sqliteConn, n), done: make(chan struct{})}
+	for range n {
+		e.readers <- nil
+	}
+	return e, nil
+}
+
+func (e *sqliteEngine) dialect() *dialect                   { return sqliteDialect }
+func (e *sqliteEngine) hint(int64) []stmt                   { return nil }
+func (e *sqliteEngine) listen(context.Context, func(int64)) {}
+
+func (e *sqliteEngine) close() error {
+	var err error
+	e.closed.Do(func() {
+		close(e.done)
+		e.mu <- struct{}{}
+		if e.w != nil {
+			e.w.close()
+		}
+		for range cap(e.readers) {
+			if c := <-e.readers; c != nil {
+				c.close()
+			}
+		}
+		err = e.db.Close()
+	})
+	return err
+}
+
+func (e *sqliteEngine) fault(err error) fault {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return faultGone // the driver's or the operating system's
+	}
+	switch se.Code() & 0xff {
+	case 1, 18, 19, 20, 21, 25: // error, too big, constraint, mismatch, misuse, range
+		return faultOurs
+	}
+	return faultGone
+}
+
+// busy reports whether the file is locked by another connection.
+func busy(err error) bool {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return false
+	}
+	code := se.Code() & 0xff
+	return code == 5 || code == 6
+}
+
+// patiently calls f until the file is not locked by others any more. SQLite's
+// own wait does not cover recovery after a crash nor the change to WAL.
+func patiently(ctx context.Context, f func() error) error {
+	deadline := time.Now().Add(sqliteWait)
+	for {
+		err := f()
+		if err == nil || !busy(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(200+rand.IntN(800)) * time.Microsecond):
+		}
+	}
+}
+
+func (e *sqliteEngine) connect(ctx context.Context) (*sqliteConn, error) {
+	if _, err := os.Stat(e.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var c *sql.Conn
+	err := patiently(ctx, func() (err error) {
+		c, err = e.db.Conn(context.WithoutCancel(ctx))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sqliteConn{d: sqliteDialect, c: c, stmts: map[string]*sql.Stmt{}}, nil
+}
+
+func (c *sqliteConn) close() {
+	for _, s := range c.stmts {
+		s.Close()
+	}
+	c.c.Close()
+}
+
+func (c *sqliteConn) exec(ctx context.Context, text string) error {
+	return c.run(ctx, stmt{text: text})
+}
+
+func (c *sqliteConn) run(ctx context.Context, stmts ...stmt) error {
+	for _, s := range stmts {
+		if err := c.one(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *sqliteConn) one(ctx context.Context, s stmt) error {
+	t := c.d.translate(s.text)
+	p := c.stmts[s.text]
+	if p == nil {
+		var err error
+		if p, err = c.c.PrepareContext(ctx, t.sql); err != nil {
+			return fmt.Errorf("%s: %w", brief(s.text), err)
+		}
+		c.stmts[s.text] = p
+	}
+	args := t.json(s.args)
+	if s.each == nil {
+		if _, err := p.ExecContext(ctx, args...); err != nil {
+			return fmt.Errorf("%s: %w", brief(s.text), err)
+		}
+		return nil
+	}
+	rows, err := p.QueryContext(ctx, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", brief(s.text), err)
+	}
+	defer rows.Close()
+	r := sqliteRow{Rows: rows}
+	for rows.Next() {
+		if err := s.each(&r); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("%s: %w", brief(s.text), err)
+	}
+	return nil
+}
+
+// brief is the beginning of a statement, for errors.
+func brief(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return text[:min(len(text), 60)]
+}
+
+type sqliteRow struct {
+	*sql.Rows
+	dest []any
+}
+
+func (r *sqliteRow) Values() ([]any, error) {
+	if r.dest == nil {
+		cols, err := r.Columns()
+		if err != nil {
+			return nil, err
+		}
+		r.dest = make([]any, len(cols))
+	}
+	out := make([]any, len(r.dest))
+	for i := range out {
+		r.dest[i] = &out[i]
+	}
+	return out, r.Scan(r.dest...)
+}
+
+// sqliteWriter is the writing connection in a transaction.
+type sqliteWriter struct {
+	e *sqliteEngine
+	*sqliteConn
+}
+
+func (e *sqliteEngine) begin(ctx context.Context, stmts ...stmt) (writer, error) {
+	select {
+	case e.mu <- struct{}{}:
+	case <-e.done:
+		return nil, errClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	// The driver interrupts a statement whose context ends, and then the
+	// connection is lost; what writes is short, so it is not interrupted.
+	ctx = context.WithoutCancel(ctx)
+	if e.w == nil {
+		c, err := e.connect(ctx)
+		if err == nil {
+			err = c.exec(ctx, "PRAGMA busy_timeout = 0") // we wait ourselves, and more finely
+		}
+		if err != nil {
+			<-e.mu
+			return nil, err
+		}
+		e.w = c
+	}
+	w := &sqliteWriter{e, e.w}
+	if err := patiently(ctx, func() error { return w.exec(ctx, "BEGIN IMMEDIATE") }); err != nil {
+		e.drop()
+		return nil, err
+	}
+	if err := w.run(ctx, stmts...); err != nil {
+		w.rollback()
+		return nil, err
+	}
+	return w, nil
+}
+
+// drop closes the writing connection, so that the next begin makes a new one.
+func (e *sqliteEngine) drop() {
+	e.w.close()
+	e.w = nil
+	<-e.mu
+}
+
+func (w *sqliteWriter) run(ctx context.Context, stmts ...stmt) error {
+	return w.sqliteConn.run(context.WithoutCancel(ctx), stmts...)
+}
+
+func (w *sqliteWriter) commit(ctx context.Context, stmts ...stmt) error {
+	if err := w.run(ctx, stmts...); err != nil {
+		w.rollback()
+		return err
+	}
+	if err := w.exec(context.Background(), "COMMIT"); err != nil {
+		w.rollback()
+		return err
+	}
+	<-w.e.mu
+	return nil
+}
+
+func (w *sqliteWriter) rollback() {
+	if err := w.exec(context.Background(), "ROLLBACK"); err != nil {
+		w.e.drop()
+		return
+	}
+	<-w.e.mu
+}
+
+func (e *sqliteEngine) snapshot(ctx context.Context, stmts ...stmt) (conn, func(), error) {
+	var c *sqliteConn
+	select {
+	case c = <-e.readers:
+	case <-e.done:
+		return nil, nil, errClosed
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	err := patiently(ctx, func() (err error) {
+		if c == nil {
+			if c, err = e.connect(ctx); err != nil {
+				return err
+			}
+			if err = c.exec(ctx, "PRAGMA query_only = 1"); err != nil {
+				return err
+			}
+		}
+		if err = c.exec(ctx, "BEGIN DEFERRED"); err != nil {
+			return err
+		}
+		if err = c.run(ctx, stmts...); err != nil {
+			_ = c.exec(context.Background(), "ROLLBACK")
+		}
+		return err
+	})
+	done := func() {
+		if c != nil && c.exec(context.Background(), "ROLLBACK") != nil {
+			c.close()
+			c = nil
+		}
+		e.readers <- c
+	}
+	if err != nil {
+		if c != nil {
+			c.close()
+			c = nil
+		}
+		e.readers <- nil
+		return nil, nil, err
+	}
+	return c, done, nil
+}

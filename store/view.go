@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"grantbridge/access"
+	"grantbridge/directory"
+)
+
+// View is the store at one revision. It is for one goroutine.
+type View struct {
+	s   *Store
+	c   conn
+	rev int64
+}
+
+// Read calls f with a consistent view of the store at one revision.
+func (s *Store) Read(ctx context.Context, f func(*View) error) error {
+	v := &View{s: s}
+	c, done, err := s.eng.snapshot(ctx, readHead(&v.rev))
+	if err != nil {
+		return s.callers(ctx, err)
+	}
+	defer done()
+	v.c = c
+	return f(v)
+}
+
+// Revision is the revision that the view shows.
+func (v *View) Revision() int64 { return v.rev }
+
+// ask gives each row of an answer to each. An error of each is returned as it
+// is; an error of the database becomes what callers branch on.
+func (v *View) ask(ctx context.Context, text string, each func(row) error, args ...any) error {
+	var own error
+	err := v.c.run(ctx, stmt{text: text, args: args, each: func(r row) error {
+		own = each(r)
+		return own
+	}})
+	if own != nil {
+		return own
+	}
+	return v.s.callers(ctx, err)
+}
+
+// list collects the rows of an answer.
+func list[T any](ctx context.Context, v *View, scan func(row, *T) error, text string, args ...any) ([]T, error) {
+	var out []T
+	err := v.ask(ctx, text, func(r row) error {
+		var t T
+		if err := scan(r, &t); err != nil {
+			return err
+		}
+		out = append(out, t)
+		return nil
+	}, args...)
+	return out, err
+}
+
+// Sources lists the sources.
+func (v *View) Sources(ctx context.Context) ([]Source, error) {
+	return list(ctx, v, scanSource, `SELECT `+sourceColumns+` FROM sources s ORDER BY s.name`)
+}
+
+// Sites lists the sites, and with since > 0 only those changed after it; removed
+// then holds those removed after it.
+func (v *View) Sites(ctx context.Context, since int64) (sites []access.Site, removed []access.SiteID, err error) {
+	err = v.ask(ctx, `SELECT `+siteColumns+` FROM sites s WHERE s.rev > $1 ORDER BY s.id`, func(r row) error {
+		var s access.Site
+		_, gone, err := scanSite(r, &s)
+		switch {
+		case gone == 0:
+			sites = append(sites, s)
+		case since > 0:
+			removed = append(removed, s.ID)
+		}
+		return err
+	}, since)
+	return sites, removed, err
+}
+
+// AllGroups lists the groups of every source that changed after since, without
+// Doc and Values; deleted ones only when since > 0.
+func (v *View) AllGroups(ctx context.Context, since int64) ([]directory.Group, error) {
+	return list(ctx, v, scanGroup, `
+		SELECT g.id, g.uid, g.source, g.external_id, g.display, g.dn, '', g.members, g.created, g.modified, g.rev, g.deleted
+		FROM groups g
+		WHERE g.rev > $1 AND (g.deleted = 0 OR CAST($1 AS BIGINT) > 0) ORDER BY g.id`, since)
+}
+
+// Mapping is the live mapping, or the given version when not zero; the zero
+// Mapping when there is none live, ErrNotFound for a version that never was.
+func (v *View) Mapping(ctx context.Context, version int64) (Mapping, error) {
+	ms, err := list(ctx, v, scanMapping, `
+		SELECT `+mappingColumns+` FROM mappings m
+		WHERE m.version = $1 OR CAST($1 AS BIGINT) = 0
+		ORDER BY m.version DESC LIMIT 1`, version)
+	if err != nil {
+		return Mapping{}, err
+	}
+	if len(ms) > 0 {
+		return ms[0], nil
+	}
+	if version != 0 {
+		return Mapping{}, fmt.Errorf("mapping version %d: %w", version, ErrNotFound)
+	}
+	return Mapping{}, nil
+}
+
+// Mappings lists all versions, newest first, without Text.
+func (v *View) Mappings(ctx context.Context) ([]Mapping, error) {
+	return list(ctx, v, scanMapping, `
+		SELECT m.version, '', m.author, m.note, m.at, m.restores, m.rev FROM mappings m ORDER BY m.version DESC`)
+}
+
+// Manuals lists the manual rules that changed after since, ended ones too.
+func (v *View) Manuals(ctx context.Context, since int64) ([]Manual, error) {
+	return list(ctx, v, scanManual, `SELECT `+manualColumns+` FROM manuals m WHERE m.rev > $1 ORDER BY m.id`, since)
+}
+
+// Tokens lists the tokens that changed after since, revoked ones too.
+func (v *View) Tokens(ctx context.Context, since int64) ([]Token, error) {
+	return list(ctx, v, func(r row, t *Token) error {
+		var last int64
+		err := scanToken(r, t, &last)
+		t.LastUsed = timeOf(last)
+		return err
+	}, `
+		SELECT `+tokenColumns+`, COALESCE(u.last, 0)
+		FROM tokens t LEFT JOIN token_use u ON u.token = t.id
+		WHERE t.rev > $1 ORDER BY t.id`, since)
+}
+
+// SCIMTokens lists all SCIM tokens.
+func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
+	return list(ctx, v, func(r row, t *SCIMToken) error {
+		var last int64
+		err := scanSCIMToken(r, t, &last)
+		t.LastUsed = timeOf(last)
+		return err
+	}, `
+		SELECT `+scimTokenColumns+`, COALESCE(u.last, 0)
+		FROM scim_tokens t LEFT JOIN scim_token_use u ON u.token = t.id
+		ORDER BY t.id`)
+}
+
+// Holds lists the held plans, newest first; all of them or only those held.
+func (v *View) Holds(ctx context.Context, all bool) ([]Hold, error) {
+	return list(ctx, v, scanHold, `
+		SELECT `+holdColumns+` FROM holds h
+		WHERE h.state = 'held' OR CAST($1 AS BIGINT) = 1 ORDER BY h.id DESC`, bit(all))
+}
