@@ -56,7 +56,7 @@ func (r *run) buildCorpus(ctx context.Context, key string, build func(*T) any) *
 }
 
 // drop deletes every corpus.
-func (s *corpora) drop(ctx context.Context, _ *run) {
+func (s *corpora) drop(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.sets {

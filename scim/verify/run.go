@@ -55,7 +55,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	cleanCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), caseLimit)
 	defer cancel()
-	r.corpus.drop(cleanCtx, r)
+	r.corpus.drop(cleanCtx)
 	r.sweep(cleanCtx)
 	report.Left = r.left
 	report.Requests, report.Took = r.count.Load(), time.Since(started)

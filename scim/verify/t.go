@@ -16,7 +16,7 @@ import (
 // Like testing.T, a verdict ends the case's goroutine; send may be called from
 // goroutines of the case's own, verdicts may not.
 type T struct {
-	ctx  context.Context
+	ctx  context.Context // the case's own, as testing.T has one
 	run  *run
 	kase Case
 	tag  string // gbv-<run>-<n>: in every name this case makes
