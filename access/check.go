@@ -7,6 +7,7 @@ type question struct {
 	who    who // the person, unless nobody had to be known
 	site   *siteFacts
 	siteID SiteID
+	token  *tokenFacts // of the first credential
 	action ActionID
 	at     time.Time
 	now    int64
@@ -14,7 +15,8 @@ type question struct {
 
 // Check answers r. It does not allocate.
 func (s *Snapshot) Check(r Request) Decision {
-	q, code := s.ask(&r)
+	var q question
+	code := s.ask(&q, &r)
 	if code == 0 {
 		code = s.decide(&q, &r)
 	}
@@ -22,51 +24,60 @@ func (s *Snapshot) Check(r Request) Decision {
 }
 
 // ask finds what r names; its code is 0 or why it cannot be asked.
-func (s *snapshot) ask(r *Request) (q question, code Code) {
+func (s *snapshot) ask(q *question, r *Request) Code {
 	if r.At.IsZero() || s.catalogue == nil {
-		return q, Stale // nobody knows when, or anything
+		return Stale // nobody knows when, or anything
 	}
 	if int(r.Action) >= len(s.catalogue.actions) {
-		return q, UnknownAction
+		return UnknownAction
 	}
+	first, known := s.people.find(r.Person) // early, since it waits for memory longest
 	if r.Site != Global {
-		f, ok := s.sites.get(r.Site)
-		if !ok {
-			return q, UnknownSite
+		site := s.sites.at(r.Site)
+		if site == nil {
+			return UnknownSite
 		}
-		q.site = f
+		q.site = *site
 	}
 	q.siteID, q.action, q.at, q.now = r.Site, r.Action, r.At, instant(r.At)
-	var ok bool
-	if q.who, ok = s.subject(r); !ok {
-		return q, UnknownSubject
+	id, somebodys, ok := s.findWho(q, r)
+	switch {
+	case !ok:
+		return UnknownSubject
+	case !somebodys:
+		return 0
+	case id != r.Person:
+		first, known = s.people.find(id)
 	}
-	return q, 0
+	if q.who = first; !known {
+		return UnknownSubject
+	}
+	return 0
 }
 
-// subject finds the person that r is about: the one named, or else the owner of
-// its first token. Every token must be his. Nobody need be known when no
-// credential is anybody's.
-func (s *snapshot) subject(r *Request) (w who, ok bool) {
-	id, somebodys := r.Person, false
+// findWho finds whom r is about: the person named, or else the owner of its first
+// token. It is not ok unless every token is his. Nobody need be known when no
+// credential is somebody's.
+func (s *snapshot) findWho(q *question, r *Request) (id PersonID, somebodys, ok bool) {
+	id = r.Person
 	for i := range 1 + len(r.Also) {
 		switch c := r.credential(i); c.Kind {
 		case SessionCredential, AnyTokenCredential:
 			somebodys = true
 		case TokenCredential:
-			t, ok := s.tokens.get(c.Token)
-			if !ok || id != 0 && t.Owner != id {
-				return who{}, false
+			t := s.tokens.at(c.Token)
+			if t == nil || id != 0 && t.owner != uint32(id) {
+				return 0, true, false
+			}
+			if i == 0 {
+				q.token = t
 			}
 			if somebodys = true; id == 0 { // a given id is not made to wait for the token
 				id = t.Owner
 			}
 		}
 	}
-	if !somebodys {
-		return who{}, true
-	}
-	return s.people.find(id)
+	return id, somebodys, true
 }
 
 // credential is the i-th of the request.
@@ -79,9 +90,9 @@ func (r *Request) credential(i int) *Credential {
 
 // decide asks for each credential by itself, and answers with the worst.
 func (s *snapshot) decide(q *question, r *Request) Code {
-	code := s.decideOne(q, &r.Credential)
+	code := s.decideOne(q, &r.Credential, q.token)
 	for i := range r.Also {
-		if c := s.decideOne(q, &r.Also[i]); rank[c] < rank[code] {
+		if c := s.decideOne(q, &r.Also[i], s.tokens.at(r.Also[i].Token)); rank[c] < rank[code] {
 			code = c
 		}
 	}
@@ -91,18 +102,17 @@ func (s *snapshot) decide(q *question, r *Request) Code {
 // rank orders the codes: when several would do, the lowest is given.
 var rank = [...]uint8{
 	Stale: 1, UnknownAction: 2, UnknownSite: 3, UnknownSubject: 4, Anonymous: 5, Revoked: 6, ExpiredToken: 7, Locked: 8, Suspended: 9,
-	ExpiredGrant: 10, NoGrant: 11, DeniedRule: 12, CapUser: 13, CeilingMapping: 14, CeilingToken: 15, CeilingSession: 16, Allowed: 17,
+	ExpiredGrant: 10, NoGrant: 11, DeniedRule: 12, CapUser: 13, CeilingToken: 14, CeilingMapping: 15, CeilingSession: 16, Allowed: 17,
 }
 
-func (s *snapshot) decideOne(q *question, c *Credential) Code {
+// decideOne answers for c, a token's facts being t.
+func (s *snapshot) decideOne(q *question, c *Credential, t *tokenFacts) Code {
 	switch c.Kind {
 	case SessionCredential:
 		ill := s.sessionAilment(c, &q.who, q.action, q.at)
 		return s.decideAs(q, SessionChannel, ill, CeilingSession)
 	case TokenCredential:
-		t, _ := s.tokens.get(c.Token)
-		ill := s.chainAilment(t, q.siteID, q.action, q.at)
-		return s.decideAs(q, TokenChannel, ill, CeilingToken)
+		return s.decideAs(q, TokenChannel, s.chainAilment(t, q), CeilingToken)
 	case AnyTokenCredential:
 		return s.decideAs(q, TokenChannel, 0, CeilingToken)
 	case AnonymousCredential:
@@ -122,7 +132,7 @@ func (s *snapshot) decideAs(q *question, ch Channel, ill ailment, limit Code) Co
 		return code
 	}
 	if q.who.flags&isOwner == 0 {
-		if code := s.tally(q, &q.who, ch).code(); code != Allowed {
+		if code := s.tally(q, &q.who, ch).code(); code != Allowed && (code != CeilingMapping || ill == 0) {
 			return code
 		}
 	}

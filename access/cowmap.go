@@ -6,12 +6,13 @@ import (
 )
 
 // cowMap is an immutable hash map from ids to values. Its next version shares
-// all but the buckets that changed, so a change costs one bucket and the top.
-// The zero value is empty.
+// all but the buckets that changed, and the buckets lie in pages, so a change
+// costs a bucket, a page and a short directory. The zero value is empty.
 type cowMap[K ~int64, V any] struct {
-	top   [][]entry[K, V] // a power of two of buckets
-	shift uint8           // 64 - log2(len(top))
-	n     int
+	buckets pages[[]entry[K, V]]
+	size    int   // a power of two of buckets
+	shift   uint8 // 64 - log2(size)
+	n       int
 }
 
 type entry[K ~int64, V any] struct {
@@ -19,11 +20,11 @@ type entry[K ~int64, V any] struct {
 	val V
 }
 
-// bucketFill is how many entries a bucket holds on average before the top grows.
+// bucketFill is how many entries a bucket holds on average before there are more.
 const bucketFill = 4
 
-func (m *cowMap[K, V]) bucket(k K) int {
-	return int(uint64(k) * 0x9E3779B97F4A7C15 >> m.shift)
+func (m *cowMap[K, V]) bucket(k K) uint32 {
+	return uint32(uint64(k) * 0x9E3779B97F4A7C15 >> m.shift)
 }
 
 // get finds the value of k. It does not allocate.
@@ -31,7 +32,7 @@ func (m *cowMap[K, V]) get(k K) (v V, ok bool) {
 	if m.n == 0 {
 		return v, false
 	}
-	b := m.top[m.bucket(k)]
+	b := *m.buckets.at(m.bucket(k))
 	for i := range b {
 		if b[i].key == k {
 			return b[i].val, true
@@ -40,10 +41,25 @@ func (m *cowMap[K, V]) get(k K) (v V, ok bool) {
 	return v, false
 }
 
+// at points to the value of k, which nobody may write to; nil when there is none.
+func (m *cowMap[K, V]) at(k K) *V {
+	if m.n == 0 {
+		return nil
+	}
+	b := *m.buckets.at(m.bucket(k))
+	for i := range b {
+		if b[i].key == k {
+			return &b[i].val
+		}
+	}
+	return nil
+}
+
 // all yields the entries in no order that means anything.
 func (m *cowMap[K, V]) all() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
-		for _, b := range m.top {
+		for n := range m.size {
+			b := *m.buckets.at(uint32(n))
 			for i := range b {
 				if !yield(b[i].key, b[i].val) {
 					return
@@ -66,11 +82,13 @@ func (m *cowMap[K, V]) keys() []K {
 // cowDraft is a cowMap being changed: it owns the buckets it has copied.
 type cowDraft[K ~int64, V any] struct {
 	cowMap[K, V]
-	ownTop bool
-	own    []uint64 // bitmap over buckets
+	pages *pagesDraft[[]entry[K, V]]
+	own   map[uint32]bool // nil when all are
 }
 
-func (m cowMap[K, V]) draft() *cowDraft[K, V] { return &cowDraft[K, V]{cowMap: m} }
+func (m cowMap[K, V]) draft() *cowDraft[K, V] {
+	return &cowDraft[K, V]{cowMap: m, own: map[uint32]bool{}}
+}
 
 // grow makes room for n entries in all.
 func (d *cowDraft[K, V]) grow(n int) {
@@ -78,37 +96,42 @@ func (d *cowDraft[K, V]) grow(n int) {
 	for size*bucketFill < n {
 		size, shift = size*2, shift-1
 	}
-	if size <= len(d.top) {
+	if size <= d.size {
 		return
 	}
 	old := d.cowMap
-	d.cowMap = cowMap[K, V]{top: make([][]entry[K, V], size), shift: shift}
-	d.ownTop, d.own = true, make([]uint64, (size+63)/64)
-	for i := range d.own {
-		d.own[i] = ^uint64(0)
+	d.cowMap = cowMap[K, V]{size: size, shift: shift, n: old.n}
+	d.pages, d.own = d.buckets.draft(), nil
+	d.pages.edit(uint32(size - 1))
+	for i := 0; i < size; i += pageSize {
+		d.pages.edit(uint32(i))
 	}
+	d.buckets = d.pages.pages
 	for k, v := range old.all() {
-		b := &d.top[d.bucket(k)]
+		b := d.buckets.at(d.bucket(k))
 		*b = append(*b, entry[K, V]{k, v})
 	}
-	d.n = old.n
 }
 
 // mine makes bucket i the draft's own.
-func (d *cowDraft[K, V]) mine(i int) *[]entry[K, V] {
-	if !d.ownTop {
-		d.top, d.ownTop = slices.Clone(d.top), true
-		d.own = make([]uint64, (len(d.top)+63)/64)
+func (d *cowDraft[K, V]) mine(i uint32) *[]entry[K, V] {
+	if d.own == nil {
+		return d.buckets.at(i)
 	}
-	if d.own[i/64]&(1<<(i%64)) == 0 {
-		d.own[i/64] |= 1 << (i % 64)
-		d.top[i] = slices.Clone(d.top[i])
+	if d.pages == nil {
+		d.pages = d.buckets.draft()
 	}
-	return &d.top[i]
+	b := d.pages.edit(i)
+	d.buckets = d.pages.pages
+	if !d.own[i] {
+		d.own[i] = true
+		*b = slices.Clone(*b)
+	}
+	return b
 }
 
 func (d *cowDraft[K, V]) put(k K, v V) {
-	if d.n+1 > len(d.top)*bucketFill {
+	if d.n+1 > d.size*bucketFill {
 		d.grow(2 * (d.n + 1))
 	}
 	b := d.mine(d.bucket(k))

@@ -99,7 +99,7 @@ func (a ailment) code(limit Code) Code {
 
 // sessionAilment judges a session of w.
 func (s *snapshot) sessionAilment(c *Credential, w *who, action ActionID, at time.Time) (a ailment) {
-	if c.Issued.Before(w.notBefore()) {
+	if w.flags&hasNotBefore != 0 && c.Issued.Before(w.notBefore()) {
 		a |= isRevoked
 	}
 	if !c.Expires.IsZero() && !at.Before(c.Expires) {
@@ -111,24 +111,56 @@ func (s *snapshot) sessionAilment(c *Credential, w *who, action ActionID, at tim
 	return a
 }
 
+// tokenFacts is a token, with what a check of an ordinary one reads in front: it
+// is not revoked, has no parent, and is for all sites and actions.
+type tokenFacts struct {
+	*Token
+	owner    uint32
+	ordinary bool
+	ceiling  Ceiling
+	expires  int64 // an instant
+}
+
+func compileToken(t Token) tokenFacts {
+	c := t.clone()
+	slices.Sort(c.Sites)
+	f := tokenFacts{
+		Token: &c, ceiling: t.Ceiling, expires: instantOr(t.Expires, forever),
+		ordinary: !t.Revoked && t.Parent == 0 && t.Sites == nil && t.Actions == nil,
+	}
+	if t.Owner > 0 && t.Owner <= MaxID {
+		f.owner = uint32(t.Owner)
+	}
+	return f
+}
+
 // tokenAilment judges one token, without its parents.
-func (s *snapshot) tokenAilment(t *Token, site SiteID, action ActionID, at time.Time) (a ailment) {
-	owner, ok := s.people.find(t.Owner)
-	if t.Revoked || !ok || t.Issued.Before(owner.notBefore()) {
+func (s *snapshot) tokenAilment(t *tokenFacts, q *question) (a ailment) {
+	owner := q.who
+	if owner.id != t.owner {
+		owner, _ = s.people.find(t.Owner)
+	}
+	if owner.id == 0 || owner.flags&hasNotBefore != 0 && t.Issued.Before(owner.notBefore()) {
 		a |= isRevoked
 	}
-	if !t.Expires.IsZero() && !at.Before(t.Expires) {
+	if q.now >= t.expires {
 		a |= isExpired
 	}
-	if !s.catalogue.lets(t.Ceiling, action) {
+	if !s.catalogue.lets(t.ceiling, q.action) {
 		a |= offCeiling
 	}
+	if t.ordinary {
+		return a
+	}
+	if t.Revoked {
+		a |= isRevoked
+	}
 	if t.Sites != nil {
-		if _, ok := slices.BinarySearch(t.Sites, site); !ok {
+		if _, ok := slices.BinarySearch(t.Sites, q.siteID); !ok {
 			a |= offSites
 		}
 	}
-	if t.Actions != nil && !t.Actions.has(action) {
+	if t.Actions != nil && !t.Actions.has(q.action) {
 		a |= offActions
 	}
 	return a
@@ -137,22 +169,22 @@ func (s *snapshot) tokenAilment(t *Token, site SiteID, action ActionID, at time.
 // chainAilment judges t and all its parents; a missing parent and a circle count
 // as revoked. It finds a circle by comparing with a token that it passed, moving
 // that mark ahead at each power of two (Brent), so that it need not remember.
-func (s *snapshot) chainAilment(t *Token, site SiteID, action ActionID, at time.Time) (a ailment) {
-	mark, steps, until := t.ID, 0, 1
-	for {
-		a |= s.tokenAilment(t, site, action, at)
-		if t.Parent == 0 {
-			return a
-		}
-		parent, ok := s.tokens.get(t.Parent)
-		if !ok || parent.ID == mark {
+func (s *snapshot) chainAilment(t *tokenFacts, q *question) ailment {
+	a := s.tokenAilment(t, q)
+	if t.ordinary {
+		return a
+	}
+	for mark, steps, until := t.ID, 0, 1; t.Parent != 0; {
+		t = s.tokens.at(t.Parent)
+		if t == nil || t.ID == mark {
 			return a | isRevoked
 		}
 		if steps++; steps == until {
-			mark, steps, until = parent.ID, 0, 2*until
+			mark, steps, until = t.ID, 0, 2*until
 		}
-		t = parent
+		a |= s.tokenAilment(t, q)
 	}
+	return a
 }
 
 // lets reports whether ceiling x lets a through.

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 )
 
@@ -18,11 +19,12 @@ type draft struct {
 	hot     *pagesDraft[hotRule]
 	cold    *pagesDraft[coldRule]
 	cohorts *cowDraft[CohortID, *cohortFacts]
-	tokens  *cowDraft[TokenID, *Token]
+	tokens  *cowDraft[TokenID, tokenFacts]
 
 	open       map[SiteID][]edge // sites whose edges are unpacked
 	everywhere []edge
 	openAll    bool            // everywhere is unpacked
+	relabel    bool            // labels are those of before
 	changed    map[SiteID]bool // sites that are new or not as they were
 	dropped    map[uint32]bool // slots whose edges go
 	fresh      map[uint32]bool // slots whose edges are to be made
@@ -82,12 +84,13 @@ func (d *draft) site(s Site) {
 	}
 	s.Labels = cloneLabels(s.Labels)
 	d.sites.put(s.ID, &siteFacts{Site: s})
-	d.changed[s.ID] = true
+	d.changed[s.ID], d.relabel = true, true
 	d.open[s.ID] = nil
 }
 
 func (d *draft) removeSite(id SiteID) {
 	d.sites.remove(id)
+	d.relabel = true
 	delete(d.open, id)
 }
 
@@ -97,9 +100,7 @@ func (d *draft) token(t Token) {
 		d.fail(fmt.Errorf("token %d: ids are positive", t.ID))
 		return
 	}
-	c := t.clone()
-	slices.Sort(c.Sites)
-	d.tokens.put(t.ID, &c)
+	d.tokens.put(t.ID, compileToken(t))
 }
 
 // unindex opens every site that has edges of dropped rules, which leaves them out.
@@ -186,6 +187,9 @@ func (d *draft) hotOf(r *Rule) hotRule {
 	if r.Kind == Grant {
 		through = d.sets.intern(set.Intersect(d.catalogue.Ceiling(r.TokenCeiling)))
 	}
+	if len(d.sets.sets) > maxSets {
+		d.fail(fmt.Errorf("rule %d: more than %d distinct sets of actions", r.ID, maxSets))
+	}
 	var bits ruleBits
 	if r.Scope.All && r.Scope.hasExcept() {
 		bits |= ruleExcepts
@@ -252,7 +256,7 @@ func (d *draft) eachSite(sc *scopeFacts, only map[SiteID]bool, f func(SiteID)) {
 	switch {
 	case sc.All:
 	case len(sc.Select) > 0 && only == nil:
-		for id, s := range d.sites.all() {
+		for id, s := range d.candidates(sc) {
 			if sc.Has(s.Site) {
 				f(id)
 			}
@@ -270,6 +274,49 @@ func (d *draft) eachSite(sc *scopeFacts, only map[SiteID]bool, f func(SiteID)) {
 			}
 		}
 	}
+}
+
+// candidates yields at least the sites that a scope with selectors reaches, some
+// perhaps twice.
+func (d *draft) candidates(sc *scopeFacts) iter.Seq2[SiteID, *siteFacts] {
+	if slices.ContainsFunc(sc.Select, func(sel Selector) bool { return len(sel.Labels) == 0 && sel.Slug != "" }) {
+		return d.sites.all()
+	}
+	return func(yield func(SiteID, *siteFacts) bool) {
+		lists := [][]SiteID{sc.Sites}
+		for _, sel := range sc.Select {
+			if len(sel.Labels) > 0 {
+				lists = append(lists, d.fewest(sel.Labels))
+			}
+		}
+		for _, list := range lists {
+			for _, id := range list {
+				if s, ok := d.sites.get(id); ok && !yield(id, s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// fewest is the sites that have that one of the labels which the fewest have.
+func (d *draft) fewest(labels map[string]string) []SiteID {
+	if d.relabel {
+		d.labels, d.relabel = labelIndex{}, false
+		for id, s := range d.sites.all() {
+			for k, v := range s.Labels {
+				d.labels[[2]string{k, v}] = append(d.labels[[2]string{k, v}], id)
+			}
+		}
+	}
+	var best []SiteID
+	first := true
+	for k, v := range labels {
+		if list := d.labels[[2]string{k, v}]; first || len(list) < len(best) {
+			best, first = list, false
+		}
+	}
+	return best
 }
 
 // index makes the edges of fresh rules at all their sites, and of the others at
@@ -339,6 +386,9 @@ func (d *draft) seal() (*Snapshot, error) {
 	for id, list := range d.open {
 		f, _ := d.sites.get(id)
 		d.sites.put(id, &siteFacts{f.Site, sealEdges(list, &d.hot.pages)})
+	}
+	if d.relabel {
+		d.fewest(nil)
 	}
 	s := d.snapshot
 	if d.openAll {

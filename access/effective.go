@@ -10,8 +10,8 @@ import (
 // not looked at.
 func (s *Snapshot) Effective(r Request) Actions {
 	r.Action = ActView
-	q, code := s.ask(&r)
-	if code != 0 {
+	var q question
+	if s.ask(&q, &r) != 0 {
 		return Actions{}
 	}
 	return s.effective(&q, &r)
@@ -55,8 +55,8 @@ func (s *snapshot) ceilingOf(q *question, c *Credential) (Actions, Channel) {
 		}
 		return s.catalogue.Ceiling(c.Ceiling), SessionChannel
 	case TokenCredential:
-		t, _ := s.tokens.get(c.Token)
-		if s.chainAilment(t, q.siteID, q.action, q.at)&(isRevoked|isExpired|offSites) != 0 {
+		t := s.tokens.at(c.Token)
+		if s.chainAilment(t, q)&(isRevoked|isExpired|offSites) != 0 {
 			return Actions{}, TokenChannel
 		}
 		return s.chainCeiling(t), TokenChannel
@@ -67,7 +67,7 @@ func (s *snapshot) ceilingOf(q *question, c *Credential) (Actions, Channel) {
 }
 
 // chainCeiling is what t and its parents, who are no circle, let through.
-func (s *snapshot) chainCeiling(t *Token) Actions {
+func (s *snapshot) chainCeiling(t *tokenFacts) Actions {
 	top := s.catalogue.all
 	for {
 		top = top.Intersect(s.catalogue.Ceiling(t.Ceiling))
@@ -77,7 +77,7 @@ func (s *snapshot) chainCeiling(t *Token) Actions {
 		if t.Parent == 0 {
 			return top
 		}
-		t, _ = s.tokens.get(t.Parent)
+		t = s.tokens.at(t.Parent)
 	}
 }
 
@@ -86,8 +86,8 @@ func (s *snapshot) chainCeiling(t *Token) Actions {
 func (s *Snapshot) Sites(r Request) iter.Seq[SiteID] {
 	return func(yield func(SiteID) bool) {
 		r.Site = Global
-		q, code := s.ask(&r)
-		if code != 0 {
+		var q question
+		if s.ask(&q, &r) != 0 {
 			return
 		}
 		var ids []SiteID
@@ -111,8 +111,8 @@ func (s *Snapshot) Sites(r Request) iter.Seq[SiteID] {
 func (s *Snapshot) WhoCan(action ActionID, site SiteID, now time.Time) iter.Seq[PersonID] {
 	return func(yield func(PersonID) bool) {
 		r := Request{Credential: Credential{}, Site: site, Action: action, At: now}
-		q, code := s.ask(&r)
-		if code != 0 {
+		var q question
+		if s.ask(&q, &r) != 0 {
 			return
 		}
 		for id := range s.people.all() {

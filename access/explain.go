@@ -10,8 +10,8 @@ import (
 // Explain answers r by the same walk as Check and keeps what it saw.
 func (s *Snapshot) Explain(r Request) Explanation {
 	x := Explanation{Decision: s.Check(r), Person: r.Person}
-	q, code := s.ask(&r)
-	if code != 0 {
+	var q question
+	if s.ask(&q, &r) != 0 {
 		return x
 	}
 	if q.who.id != 0 {
@@ -22,8 +22,9 @@ func (s *Snapshot) Explain(r Request) Explanation {
 	e := explainer{s: s, q: &q, r: &r, x: &x}
 	e.credentials()
 	e.rules()
-	e.decides()
 	e.nearest()
+	e.mappings()
+	e.decides()
 	return x
 }
 
@@ -105,12 +106,11 @@ func ailmentText(how ailment, ceiling string) string {
 func (e *explainer) restrictChain(id TokenID) {
 	seen := map[TokenID]bool{}
 	for id != 0 {
-		t, _ := e.s.tokens.get(id)
+		t := e.s.tokens.at(id)
 		seen[id] = true
-		how := e.s.tokenAilment(t, e.q.siteID, e.q.action, e.q.at)
-		limit := tokenLimit(t, how)
-		parent, ok := e.s.tokens.get(t.Parent)
-		broken := t.Parent != 0 && (!ok || seen[parent.ID])
+		how := e.s.tokenAilment(t, e.q)
+		limit := tokenLimit(t.Token, how)
+		broken := t.Parent != 0 && (!e.s.tokens.has(t.Parent) || seen[t.Parent])
 		if broken {
 			how, limit = how|isRevoked, "revoked with its parent"
 		}
@@ -154,7 +154,7 @@ func (e *explainer) restrictPublic(c *Credential) {
 	if c.Kind != AnonymousCredential {
 		t.Limit = NoAccess.String()
 	}
-	e.restrict(t, cause{blocks: e.s.decideOne(e.q, c) != Allowed})
+	e.restrict(t, cause{blocks: e.s.decideOne(e.q, c, nil) != Allowed})
 }
 
 // hit is a rule that the walk came to.
@@ -294,9 +294,21 @@ func (e *explainer) leaves(set Actions) string {
 	return fmt.Sprintf("%d actions", set.Count())
 }
 
+// mappings lists the token ceilings of the grants that would do in a session,
+// when none of them does through the token.
+func (e *explainer) mappings() {
+	if e.x.Allowed || !e.granted || e.through {
+		return
+	}
+	for _, slot := range e.beyond {
+		r := e.s.rule(slot)
+		e.restrict(RestrictionTrail{Kind: ByMapping, Rule: r, Limit: r.TokenCeiling.String()}, cause{blocks: true})
+	}
+}
+
 // decides marks the restrictions whose absence would have made it a yes.
 func (e *explainer) decides() {
-	if e.x.Allowed || !e.granted || !e.through {
+	if e.x.Allowed || !e.granted {
 		return
 	}
 	for i, c := range e.causes {

@@ -68,8 +68,8 @@ func (e *explainer) nearestRenewal() {
 
 // nearestSession proposes to sign in, when what is in the way is the credential.
 func (e *explainer) nearestSession() {
-	fresh := Request{Credential: Session(e.q.at)}
-	if e.s.decide(e.q, &fresh) == Allowed {
+	fresh := Session(e.q.at)
+	if e.s.decideOne(e.q, &fresh, nil) == Allowed {
 		e.change(Change{Kind: UseSession})
 	}
 }

@@ -32,6 +32,7 @@ type snapshot struct {
 	catalogue  *Catalogue
 	people     peopleIndex
 	sites      cowMap[SiteID, *siteFacts]
+	labels     labelIndex
 	everywhere edges // the rules whose scope is All
 	slots      cowMap[RuleID, uint32]
 	hot        pages[hotRule]
@@ -40,7 +41,7 @@ type snapshot struct {
 	free       *freeSlot // slots that hold no rule any more
 	sets       setTable
 	cohorts    cowMap[CohortID, *cohortFacts]
-	tokens     cowMap[TokenID, *Token]
+	tokens     cowMap[TokenID, tokenFacts]
 }
 
 // siteFacts is a site and the rules that reach it by less than All.
@@ -48,6 +49,9 @@ type siteFacts struct {
 	Site
 	edges edges
 }
+
+// labelIndex is the sites that have a label with a value.
+type labelIndex map[[2]string][]SiteID
 
 type freeSlot struct {
 	slot uint32

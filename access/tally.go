@@ -64,9 +64,13 @@ type mass struct {
 }
 
 func (m *mass) add(s *snapshot, h hotRule, slot uint32, w *who, via subjectKey) {
-	if s.liveness(h, slot, w, via, m.now) != live {
-		return
+	if s.liveness(h, slot, w, via, m.now) == live {
+		m.take(s, h)
 	}
+}
+
+// take counts a rule that is live.
+func (m *mass) take(s *snapshot, h hotRule) {
 	switch h.kind() {
 	case Grant:
 		m.raw = m.raw.Union(s.sets.sets[h.contribution(m.channel)])

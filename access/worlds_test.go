@@ -234,6 +234,9 @@ func drawRule(t *rapid.T, id access.RuleID) access.Rule {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "for") == 0 {
 		r.For = time.Duration(rapid.IntRange(1, 6).Draw(t, "seconds")) * time.Second
+		if rapid.Bool().Draw(t, "as it is meant") {
+			r.Subject = access.Subject{Kind: access.TheGroup, ID: int64(rapid.SampledFrom(groupIDs).Draw(t, "joined group"))}
+		}
 	}
 	return r
 }

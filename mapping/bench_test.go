@@ -147,3 +147,24 @@ func BenchmarkParse(b *testing.B) {
 		c.set(b, c.text)
 	}
 }
+
+func BenchmarkParseWithLints(b *testing.B) {
+	for _, size := range []struct{ rules, groups int }{{200, 2000}, {2000, 2000}, {10_000, 5_000}} {
+		var text strings.Builder
+		text.WriteString("version: 1\nrules:\n")
+		for i := range size.rules {
+			fmt.Fprintf(&text, "- {id: r%d, from: okta, group: Team-%d, give: view, sites: {slug: b%d}}\n", i, i, i%40)
+		}
+		env := bigCompany().env
+		for i := range size.groups {
+			env.Groups = append(env.Groups, directory.Group{ID: directory.GroupID(i + 1), Source: "okta", Display: fmt.Sprintf("Gruppe-%d", i)})
+		}
+		b.Run(fmt.Sprintf("%d rules %d groups", size.rules, size.groups), func(b *testing.B) {
+			for b.Loop() {
+				if s, p := Parse("x", []byte(text.String()), env); s == nil {
+					b.Fatal(p)
+				}
+			}
+		})
+	}
+}

@@ -1,13 +1,6 @@
 package mapping
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"iter"
-	"maps"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -41,7 +34,7 @@ type differ struct {
 	old, new *world
 
 	everyone bool // all people must be looked at
-	mark_    map[access.Subject]markBits
+	marks    map[access.Subject]markBits
 	groups   []markBits // of groups by id, for speed
 
 	people     int
@@ -67,7 +60,7 @@ const (
 
 // mark finds the subjects that matter.
 func (d *differ) mark() {
-	d.mark_ = map[access.Subject]markBits{}
+	d.marks = map[access.Subject]markBits{}
 	changed := changedSubjects(d.old, d.new)
 	for _, w := range []*world{d.old, d.new} {
 		for s, rules := range w.rules {
@@ -84,14 +77,14 @@ func (d *differ) mark() {
 		}
 	}
 	widest := int64(-1)
-	for s := range d.mark_ {
+	for s := range d.marks {
 		if s.Kind == access.TheGroup {
 			widest = max(widest, s.ID)
 		}
 	}
 	if widest < 1<<22 {
 		d.groups = make([]markBits, widest+1)
-		for s, bits := range d.mark_ {
+		for s, bits := range d.marks {
 			if s.Kind == access.TheGroup {
 				d.groups[s.ID] = bits
 			}
@@ -107,11 +100,11 @@ func (d *differ) markSubject(w *world, s access.Subject, bits markBits) {
 		leaves := map[access.Subject]bool{}
 		collect(w.cohorts[s], leaves)
 		for l := range leaves {
-			d.mark_[l] |= bits
+			d.marks[l] |= bits
 		}
 		d.everyone = d.everyone || mayHoldBare(w.cohorts[s]) && bits&(isChanged|isSuper) != 0
 	default:
-		d.mark_[s] |= bits
+		d.marks[s] |= bits
 	}
 }
 
@@ -122,213 +115,7 @@ func (d *differ) group(id access.GroupID) markBits {
 		}
 		return 0
 	}
-	return d.mark_[access.Subject{Kind: access.TheGroup, ID: int64(id)}]
-}
-
-// class is people whom no rule tells apart, in both worlds.
-type class struct {
-	sides   [2]side
-	members []access.PersonID
-}
-
-// side is a class in one world.
-type side struct {
-	there  bool
-	barred bool // locked or suspended
-	owner  bool
-	facts  []int32 // what counts for its people, ascending
-}
-
-// scan sorts the people who may matter into classes. Superusers are counted by
-// class too.
-func (d *differ) scan() {
-	var key []byte
-	for id, in := range bothPeople(d.old.snap, d.new.snap) {
-		d.people++
-		var a, b access.Person
-		if in[0] {
-			a, _ = d.old.snap.Person(id)
-		}
-		if in[1] {
-			b, _ = d.new.snap.Person(id)
-		}
-		bits := d.personBits(&a) | d.personBits(&b)
-		same := in[0] == in[1] && samePerson(&a, &b)
-		if same && bits&(isChanged|isSuper) == 0 && !d.everyone {
-			continue
-		}
-		key = d.key(key[:0], &a, in[0])
-		if same {
-			key = append(key, '=')
-		} else {
-			key = d.key(append(key, '|'), &b, in[1])
-		}
-		c, ok := d.classes[string(key)]
-		if !ok {
-			c = &class{sides: [2]side{d.side(d.old, &a, in[0]), d.side(d.new, &b, in[1])}}
-			d.classes[string(key)] = c
-			d.ordered = append(d.ordered, c)
-		}
-		c.members = append(c.members, id)
-	}
-	last := len(d.sites) - 1
-	for _, c := range d.ordered {
-		for i, s := range c.sides {
-			if s.there && !s.owner && d.sets[d.at(&s, last, false)].Has(access.ActSuperuser) {
-				d.superusers[i] += len(c.members)
-			}
-		}
-	}
-}
-
-// bothPeople yields the people of either snapshot, ascending, and in which he is.
-func bothPeople(old, new *access.Snapshot) iter.Seq2[access.PersonID, [2]bool] {
-	return func(yield func(access.PersonID, [2]bool) bool) {
-		next, stop := iter.Pull(new.People())
-		defer stop()
-		n, more := next()
-		for o := range old.People() {
-			for more && n < o {
-				if !yield(n, [2]bool{false, true}) {
-					return
-				}
-				n, more = next()
-			}
-			both := more && n == o
-			if !yield(o, [2]bool{true, both}) {
-				return
-			}
-			if both {
-				n, more = next()
-			}
-		}
-		for more {
-			if !yield(n, [2]bool{false, true}) {
-				return
-			}
-			n, more = next()
-		}
-	}
-}
-
-func (d *differ) personBits(p *access.Person) markBits {
-	var bits markBits
-	for _, g := range p.Groups {
-		bits |= d.group(g)
-	}
-	for _, t := range p.Traits {
-		bits |= d.mark_[access.Subject{Kind: access.TheTrait, ID: int64(t)}]
-	}
-	return bits | d.mark_[access.Subject{Kind: access.ThePerson, ID: int64(p.ID)}]
-}
-
-func samePerson(a, b *access.Person) bool {
-	return slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Traits, b.Traits) && a.Locked == b.Locked &&
-		a.Suspended == b.Suspended && a.Owner == b.Owner && maps.EqualFunc(a.Joined, b.Joined, time.Time.Equal)
-}
-
-// key appends what rules see of p.
-func (d *differ) key(key []byte, p *access.Person, there bool) []byte {
-	flags := byte(0)
-	for i, on := range []bool{there, p.Locked || p.Suspended, p.Owner} {
-		if on {
-			flags |= 1 << i
-		}
-	}
-	key = append(key, flags)
-	for _, g := range p.Groups {
-		if d.group(g) == 0 {
-			continue
-		}
-		key = binary.BigEndian.AppendUint32(key, uint32(g))
-		if len(p.Joined) > 0 {
-			key = binary.BigEndian.AppendUint64(key, d.joinedKey(p, g))
-		}
-	}
-	key = append(key, ';')
-	for _, t := range p.Traits {
-		if d.mark_[access.Subject{Kind: access.TheTrait, ID: int64(t)}] != 0 {
-			key = binary.BigEndian.AppendUint32(key, uint32(t))
-		}
-	}
-	if d.mark_[access.Subject{Kind: access.ThePerson, ID: int64(p.ID)}] != 0 {
-		key = binary.BigEndian.AppendUint64(append(key, 'p'), uint64(p.ID))
-	}
-	return key
-}
-
-// joinedKey is the time of joining, where rules are about it.
-func (d *differ) joinedKey(p *access.Person, g access.GroupID) uint64 {
-	at, ok := p.Joined[g]
-	if !ok {
-		return 0
-	}
-	s := access.Subject{Kind: access.TheGroup, ID: int64(g)}
-	for _, w := range []*world{d.old, d.new} {
-		for _, r := range w.rules[s] {
-			if r.For > 0 {
-				return uint64(at.UnixNano()) | 1
-			}
-		}
-	}
-	return 0
-}
-
-// side is what w's rules say of p: the numbers of the facts that count for him.
-func (d *differ) side(w *world, p *access.Person, there bool) side {
-	s := side{there: there, barred: p.Locked || p.Suspended, owner: p.Owner}
-	if !there || s.barred || s.owner {
-		return s
-	}
-	add := func(subject access.Subject) {
-		for _, f := range w.factsOf(subject) {
-			if d.counts(&d.facts[f], p, subject) {
-				s.facts = append(s.facts, f)
-			}
-		}
-	}
-	cohorts := map[access.Subject]bool{}
-	see := func(subject access.Subject) {
-		if w.rules[subject] != nil {
-			add(subject)
-		}
-		for _, c := range w.leaves[subject] {
-			cohorts[c] = true
-		}
-	}
-	see(access.Subject{Kind: access.Everyone})
-	see(access.Subject{Kind: access.SignedIn})
-	see(access.Subject{Kind: access.ThePerson, ID: int64(p.ID)})
-	for _, g := range p.Groups {
-		see(access.Subject{Kind: access.TheGroup, ID: int64(g)})
-	}
-	for _, t := range p.Traits {
-		see(access.Subject{Kind: access.TheTrait, ID: int64(t)})
-	}
-	for _, c := range w.loose {
-		cohorts[c] = true
-	}
-	for c := range cohorts {
-		if w.snap.Has(p.ID, c) {
-			add(c)
-		}
-	}
-	slices.Sort(s.facts)
-	s.facts = slices.Compact(s.facts)
-	return s
-}
-
-// counts reports whether a fact that lasts from joining still counts for p, or
-// already: who joined when nobody knows is granted nothing, and restricted.
-func (d *differ) counts(f *fact, p *access.Person, subject access.Subject) bool {
-	if f.lasts == 0 {
-		return true
-	}
-	at, known := p.Joined[access.GroupID(subject.ID)]
-	if subject.Kind != access.TheGroup || !known {
-		return f.kind != access.Grant
-	}
-	return d.now.Before(at.Add(f.lasts))
+	return d.marks[access.Subject{Kind: access.TheGroup, ID: int64(id)}]
 }
 
 // at is the set of actions that s has on the site at place i.
@@ -402,7 +189,7 @@ func (d *differ) touched(c *class) bitmap {
 	out := make(bitmap, d.words)
 	if a.there != b.there || a.barred != b.barred || a.owner != b.owner {
 		if a.owner && !a.barred || b.owner && !b.barred {
-			for i := range d.sites {
+			for i := range d.places {
 				out.set(i)
 			}
 			return out
@@ -451,15 +238,6 @@ func (d *differ) cells(c *class, sites bitmap) []bitmap {
 		}
 	}
 	return cells
-}
-
-func (b bitmap) first() int {
-	for i, w := range b {
-		if w != 0 {
-			return i*64 + bits.TrailingZeros64(w)
-		}
-	}
-	return -1
 }
 
 // evaluate finds how a class moves, and counts it.
@@ -553,175 +331,4 @@ func (d *differ) hasAny(s *side) bool {
 		}
 	}
 	return false
-}
-
-// moveKey is a way to move; with the sites it is a mover.
-type moveKey struct {
-	token        bool
-	from, to     access.Level
-	gained, lost int32
-	sites        int32
-}
-
-// mover is classes that move the same way on the same sites.
-type mover struct {
-	moveKey
-	classes []*class
-	people  int
-}
-
-func (d *differ) move(k moveKey, sites bitmap, c *class) {
-	k.sites = d.internMap(sites)
-	m, ok := d.moves[k]
-	if !ok {
-		m = &mover{moveKey: k}
-		d.moves[k] = m
-		d.order = append(d.order, m)
-	}
-	m.classes, m.people = append(m.classes, c), m.people+len(c.members)
-}
-
-// collect turns movers into moves. Sites that the same movers touch share the
-// list of people.
-func (d *differ) collect() []Move {
-	ways := map[moveKey]int{}
-	var keys []moveKey
-	perSite := map[[2]int][]int32{} // way, place → movers
-	for n, m := range d.order {
-		way := m.moveKey
-		way.sites = 0
-		w, ok := ways[way]
-		if !ok {
-			w = len(keys)
-			ways[way] = w
-			keys = append(keys, way)
-		}
-		b := d.maps[m.sites]
-		for i := range d.sites {
-			if b.has(i) {
-				perSite[[2]int{w, i}] = append(perSite[[2]int{w, i}], int32(n))
-			}
-		}
-	}
-	lists := map[string][]access.PersonID{}
-	out := make([]Move, 0, len(perSite))
-	for at, movers := range perSite {
-		k := keys[at[0]]
-		out = append(out, Move{Site: d.sites[at[1]], Token: k.token, From: k.from, To: k.to, Actions: d.names(k), People: d.list(lists, movers)})
-	}
-	slices.SortFunc(out, compareMoves)
-	return out
-}
-
-func (d *differ) list(lists map[string][]access.PersonID, movers []int32) []access.PersonID {
-	key := make([]byte, 0, 4*len(movers))
-	for _, m := range movers {
-		key = binary.BigEndian.AppendUint32(key, uint32(m))
-	}
-	if list, ok := lists[string(key)]; ok {
-		return list
-	}
-	n := 0
-	for _, m := range movers {
-		n += d.order[m].people
-	}
-	list := make([]access.PersonID, 0, n)
-	for _, m := range movers {
-		for _, c := range d.order[m].classes {
-			list = append(list, c.members...)
-		}
-	}
-	slices.Sort(list)
-	lists[string(key)] = list
-	return list
-}
-
-// names are up to five actions gained (+) or lost (-).
-func (d *differ) names(k moveKey) []string {
-	if k.from != k.to {
-		return nil
-	}
-	var out []string
-	for _, side := range []struct {
-		sign string
-		set  int32
-	}{{"-", k.lost}, {"+", k.gained}} {
-		for a := range d.sets[side.set].All() {
-			if len(out) == 5 {
-				return out
-			}
-			out = append(out, side.sign+d.cat.Name(a))
-		}
-	}
-	return out
-}
-
-// compareMoves orders removals first, the deepest fall before all, then by site.
-func compareMoves(a, b Move) int {
-	return cmp.Or(
-		cmp.Compare(int(a.To)-int(a.From), int(b.To)-int(b.From)),
-		cmp.Compare(a.To, b.To),
-		compareBool(a.Token, b.Token),
-		slices.Compare(b.Actions, a.Actions), // - before +
-		cmp.Compare(a.Site, b.Site),
-		slices.Compare(a.People, b.People),
-	)
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-// hash is SHA-256 over everything but itself, in a form of its own: numbers as
-// eight bytes, texts and lists after their lengths.
-func (p *Plan) hash() string {
-	h := sha256.New()
-	var buf []byte
-	number := func(n int64) { buf = binary.BigEndian.AppendUint64(buf, uint64(n)) }
-	for _, n := range []int{p.Lose, p.Down, p.Gain, p.Up, p.SuperusersBefore, p.SuperusersAfter, len(p.Moves)} {
-		number(int64(n))
-	}
-	digests := map[*access.PersonID][32]byte{}
-	for _, m := range p.Moves {
-		number(int64(m.Site))
-		buf = append(buf, byte(m.From), byte(m.To), '-')
-		if m.Token {
-			buf[len(buf)-1] = 't'
-		}
-		number(int64(len(m.Actions)))
-		for _, a := range m.Actions {
-			number(int64(len(a)))
-			buf = append(buf, a...)
-		}
-		number(int64(len(m.People)))
-		sum := peopleDigest(digests, m.People)
-		buf = append(buf, sum[:]...)
-		h.Write(buf)
-		buf = buf[:0]
-	}
-	h.Write(buf)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// peopleDigest is the hash of one list, made once for all moves that share it.
-func peopleDigest(digests map[*access.PersonID][32]byte, people []access.PersonID) [32]byte {
-	if len(people) == 0 {
-		return sha256.Sum256(nil)
-	}
-	if sum, ok := digests[&people[0]]; ok {
-		return sum
-	}
-	b := make([]byte, 0, 8*len(people))
-	for _, id := range people {
-		b = binary.BigEndian.AppendUint64(b, uint64(id))
-	}
-	sum := sha256.Sum256(b)
-	digests[&people[0]] = sum
-	return sum
 }

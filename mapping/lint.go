@@ -144,7 +144,7 @@ func (a *rule) covers(b *rule) bool {
 	if a.from != nil && (b.from == nil || slices.ContainsFunc(b.from, func(s string) bool { return !a.takesSource(s) })) {
 		return false
 	}
-	return a.coversPeople(b) && a.coversSites(b)
+	return a.coversSites(b) && a.coversPeople(b)
 }
 
 func (a *rule) coversEffects(b *rule) bool {
@@ -208,6 +208,9 @@ func (l *leaf) within(m *leaf) bool {
 	}
 	switch l.kind {
 	case byName:
+		if m.kind == byName {
+			return l.key == m.key
+		}
 		f := faceOf(directory.Group{Display: strings.TrimSpace(l.text)})
 		_, ok := m.match(&f)
 		return ok && m.kind != byRegexp

@@ -132,11 +132,19 @@ func (r *reader) keys(n *node, table keys, what string) bool {
 		seen[p.key.text] = true
 	}
 	for _, k := range table {
-		if k.needed && !seen[k.name] {
+		if k.needed && !seen[k.name] && !n.misspells(table, k.name) {
 			r.fail("GB103", n, "%s needs %s", what, k.name)
 		}
 	}
 	return true
+}
+
+// misspells reports whether an unknown key of n stands for one of these, so that
+// a second problem about a missing key would only distract.
+func (n *node) misspells(table keys, wanted ...string) bool {
+	return slices.ContainsFunc(n.pairs, func(p pair) bool {
+		return !table.has(p.key.text) && slices.Contains(wanted, access.Nearest(p.key.text, slices.Values(table.names())))
+	})
 }
 
 // shown is a name from the file as a sentence quotes it.
@@ -152,8 +160,11 @@ func shown(name string) string {
 
 func (r *reader) wrongShape(n *node, key, want string) {
 	got := n.shape.String()
-	if n.shape == isBool {
+	switch {
+	case n.shape == isBool:
 		got = n.text + " (write it in quotes if it is a name)"
+	case n.shape == isMap && len(n.pairs) == 0:
+		got = "empty braces"
 	}
 	r.fail("GB100", n, "%s is %s, not %s", key, want, got)
 }

@@ -2,7 +2,10 @@ package mapping
 
 import (
 	"os"
+	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"grantbridge/access"
 )
@@ -48,4 +51,34 @@ func TestExampleTests(t *testing.T) {
 			t.Errorf("%s: %q", r.Name, r.Wrong)
 		}
 	}
+}
+
+func TestNearestNames(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		known      []string
+	}{
+		{"token_celing", "token_ceiling", ruleKeys.names()},
+		{"otka", "okta", []string{"corp-ldap", "entra", "okta"}},
+		{"noacess", "noaccess", levelNames},
+		{"veiw", "view", levelNames},
+		{"Sites", "sites", ruleKeys.names()},
+		{"colour", "", ruleKeys.names()},
+		{"ab", "aa", []string{"ba", "aa", "ac"}},
+		{"x", "", []string{"okta"}},
+	} {
+		if got := access.Nearest(c.name, slices.Values(c.known)); got != c.want {
+			t.Errorf("nearest to %q is %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestOneEditIsDistanceOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOfN(rapid.RuneFrom([]rune("abé")), 0, 6, -1)
+		a, b := text.Draw(t, "a"), text.Draw(t, "b")
+		if got, want := oneEdit(a, b), access.Edits(a, b, 10) == 1; got != want {
+			t.Fatalf("%q and %q are one edit apart: %v, want %v", a, b, got, want)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"grantbridge/access"
@@ -114,11 +115,21 @@ func (n *notes) add(severity Severity, code string, line, column int, says strin
 		n.full = true
 		code, says = "GB009", "there are more problems; the first ones are shown"
 	}
-	p := Problem{File: n.file, Line: line, Column: column, Code: code, Severity: severity, Message: says}
+	p := Problem{File: n.file, Line: line, Column: column, Code: code, Severity: severity, Message: visible(says)}
 	if line >= 1 && line <= len(n.lines) && len(n.lines[line-1]) <= widestExcerpt {
-		p.Excerpt = n.lines[line-1]
+		p.Excerpt = visible(n.lines[line-1])
 	}
 	n.list = append(n.list, p)
+}
+
+// visible is text without what a terminal would obey instead of show.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsGraphic(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, text)
 }
 
 func (n *notes) fail(code string, at *node, format string, args ...any) {

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
-	"grantbridge/access"
 	"grantbridge/directory"
 )
 
@@ -91,14 +91,35 @@ func textMiss(want, got, bareWant, bareGot string) miss {
 		return 0
 	case bareWant == bareGot && bareGot != "":
 		return bySeparator
-	case len(want) > 3 && near1(len(want), len(got)) && access.Edits(want, got, 1) == 1:
+	case len(want) > 3 && oneEdit(want, got):
 		return byEdit
 	}
 	return 0
 }
 
-// near1 reports whether texts of these lengths in bytes may be one edit apart.
-func near1(a, b int) bool { return a-b <= 4 && b-a <= 4 }
+// oneEdit reports whether one insertion, deletion, replacement or swap of
+// neighbours makes a of b.
+func oneEdit(a, b string) bool {
+	for a != "" && b != "" {
+		r, n := utf8.DecodeRuneInString(a)
+		if s, _ := utf8.DecodeRuneInString(b); r != s {
+			break
+		}
+		a, b = a[n:], b[n:]
+	}
+	for a != "" && b != "" {
+		r, n := utf8.DecodeLastRuneInString(a)
+		if s, _ := utf8.DecodeLastRuneInString(b); r != s {
+			break
+		}
+		a, b = a[:len(a)-n], b[:len(b)-n]
+	}
+	if len(a) > 2*utf8.UTFMax || len(b) > 2*utf8.UTFMax {
+		return false
+	}
+	x, y := []rune(a), []rune(b)
+	return max(len(x), len(y)) == 1 || len(x) == 2 && len(y) == 2 && x[0] == y[1] && x[1] == y[0]
+}
 
 func (l *leaf) patternMiss(name string) miss {
 	if l.any == nil || name == "" {
@@ -270,7 +291,20 @@ func shortDuration(d time.Duration) string {
 }
 
 // String is the condition as a person says it.
-func (c *cond) String() string {
+func (c *cond) String() string { return c.says }
+
+// describe makes says, of the parts first.
+func (c *cond) describe() {
+	if c == nil {
+		return
+	}
+	for _, a := range c.args {
+		a.describe()
+	}
+	c.says = c.sentence()
+}
+
+func (c *cond) sentence() string {
 	if c.op == isLeaf {
 		return c.leaf.String()
 	}

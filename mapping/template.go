@@ -74,3 +74,16 @@ func (t template) fill(captures map[string]string) (slug, text string, ok bool) 
 
 // slugKey is how slugs are compared.
 func slugKey(s string) string { return strings.ToLower(norm.NFC.String(s)) }
+
+// String is the template as written.
+func (t template) String() string {
+	var b strings.Builder
+	for _, p := range t.parts {
+		if p.capture != "" {
+			b.WriteString("{" + p.capture + "}")
+		} else {
+			b.WriteString(p.text)
+		}
+	}
+	return b.String()
+}

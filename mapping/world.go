@@ -14,66 +14,16 @@ import (
 // ground is what two snapshots are compared on: their sites in one order, the
 // platform last, and sets of actions and rules by number.
 type ground struct {
-	now   time.Time
-	cat   *access.Catalogue
-	sites []access.SiteID // ascending; Global is last
-	words int             // of a bitmap
-	sets  []access.Actions
-	setID map[access.Actions]int32
-	facts []fact
-	ids   map[factKey]int32
-	maps  []bitmap
-	mapID map[string]int32
-}
-
-// bitmap is a set of places in ground.sites.
-type bitmap []uint64
-
-func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
-func (b bitmap) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
-
-func (b bitmap) empty() bool {
-	for _, w := range b {
-		if w != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (b bitmap) or(c bitmap) {
-	for i := range b {
-		b[i] |= c[i]
-	}
-}
-
-// split is b with c and b without c; nil where nothing is left.
-func (b bitmap) split(c bitmap) (in, out bitmap) {
-	both, rest := false, false
-	for i := range b {
-		both = both || b[i]&c[i] != 0
-		rest = rest || b[i]&^c[i] != 0
-	}
-	switch {
-	case !both:
-		return nil, b
-	case !rest:
-		return b, nil
-	}
-	in, out = make(bitmap, len(b)), make(bitmap, len(b))
-	for i := range b {
-		in[i], out[i] = b[i]&c[i], b[i]&^c[i]
-	}
-	return in, out
-}
-
-func (b bitmap) meets(c bitmap) bool {
-	for i := range b {
-		if b[i]&c[i] != 0 {
-			return true
-		}
-	}
-	return false
+	now    time.Time
+	cat    *access.Catalogue
+	places []access.SiteID // ascending; Global is last
+	words  int             // of a bitmap
+	sets   []access.Actions
+	setID  map[access.Actions]int32
+	facts  []fact
+	ids    map[factKey]int32
+	maps   []bitmap
+	mapID  map[string]int32
 }
 
 // factKey is all of a live rule that a decision depends on, but its subject.
@@ -97,13 +47,13 @@ func newGround(old, new *access.Snapshot, now time.Time) *ground {
 		for _, s := range snap.AllSites() {
 			if !seen[s.ID] {
 				seen[s.ID] = true
-				g.sites = append(g.sites, s.ID)
+				g.places = append(g.places, s.ID)
 			}
 		}
 	}
-	slices.Sort(g.sites)
-	g.sites = append(g.sites, access.Global)
-	g.words = (len(g.sites) + 63) / 64
+	slices.Sort(g.places)
+	g.places = append(g.places, access.Global)
+	g.words = (len(g.places) + 63) / 64
 	g.intern(access.Actions{})
 	return g
 }
@@ -142,7 +92,7 @@ type world struct {
 	bySlug  map[string][]int
 	rules   map[access.Subject][]*access.Rule // live ones
 	byID    map[access.RuleID]*access.Rule
-	facts_  map[access.Subject][]int32
+	numbers map[access.Subject][]int32
 	scopes  map[string]bitmap
 	cohorts map[access.Subject]access.Expr // those with rules
 	leaves  map[access.Subject][]access.Subject
@@ -151,12 +101,12 @@ type world struct {
 
 func (g *ground) world(snap *access.Snapshot) *world {
 	w := &world{ground: g, snap: snap, sites: map[access.SiteID]access.Site{}, place: map[access.SiteID]int{}, bySlug: map[string][]int{},
-		rules: map[access.Subject][]*access.Rule{}, byID: map[access.RuleID]*access.Rule{}, facts_: map[access.Subject][]int32{},
+		rules: map[access.Subject][]*access.Rule{}, byID: map[access.RuleID]*access.Rule{}, numbers: map[access.Subject][]int32{},
 		scopes: map[string]bitmap{}, cohorts: map[access.Subject]access.Expr{}, leaves: map[access.Subject][]access.Subject{}}
 	for _, s := range snap.AllSites() {
 		w.sites[s.ID] = s
 	}
-	for i, id := range g.sites {
+	for i, id := range g.places {
 		w.place[id] = i
 		if s, ok := w.sites[id]; ok {
 			key := slugFold(s.Slug)
@@ -224,7 +174,7 @@ func slugFold(s string) string {
 
 // factsOf are the numbers of the facts whose subject is s, ascending.
 func (w *world) factsOf(s access.Subject) []int32 {
-	if out, ok := w.facts_[s]; ok {
+	if out, ok := w.numbers[s]; ok {
 		return out
 	}
 	var out []int32
@@ -233,7 +183,7 @@ func (w *world) factsOf(s access.Subject) []int32 {
 	}
 	slices.Sort(out)
 	out = slices.Compact(out)
-	w.facts_[s] = out
+	w.numbers[s] = out
 	return out
 }
 
@@ -260,8 +210,8 @@ func (w *world) fact(r *access.Rule) int32 {
 	key.sites = w.internMap(reach)
 	id, ok := w.ids[key]
 	if !ok {
-		id = int32(len(w.ground.facts))
-		w.ground.facts = append(w.ground.facts, fact{key, reach})
+		id = int32(len(w.facts))
+		w.facts = append(w.facts, fact{key, reach})
 		w.ids[key] = id
 	}
 	return id
@@ -276,19 +226,19 @@ func (w *world) reach(sc *access.Scope) bitmap {
 	b := make(bitmap, w.words)
 	if candidates, ok := w.candidates(sc); ok {
 		for _, i := range candidates {
-			if s, there := w.sites[w.ground.sites[i]]; there && sc.Has(s) {
+			if s, there := w.sites[w.places[i]]; there && sc.Has(s) {
 				b.set(i)
 			}
 		}
 	} else {
-		for i, id := range w.ground.sites {
+		for i, id := range w.places {
 			if s, there := w.sites[id]; there && sc.Has(s) {
 				b.set(i)
 			}
 		}
 	}
 	if sc.All {
-		b.set(len(w.ground.sites) - 1)
+		b.set(len(w.places) - 1)
 	}
 	w.scopes[key] = b
 	return b

@@ -18,6 +18,7 @@ const (
 	maxText  = 1 << 20
 	maxRules = 10_000
 	maxDepth = 24
+	maxKeys  = 2_000
 )
 
 // shape is what a node of YAML is.
@@ -137,7 +138,13 @@ func refuseTokens(tokens token.Tokens) *yamlProblem {
 		return &yamlProblem{max(t.Position.Line, 1), max(t.Position.Column, 1), code, says}
 	}
 	depth, dashes, dashLine := 0, 0, 0
+	var open []keyCount // block maps around, the innermost last
 	for i, t := range tokens {
+		if depth == 0 {
+			if open = countKeys(open, t); len(open) > 0 && open[len(open)-1].keys > maxKeys {
+				return at(t, "GB003", fmt.Sprintf("more than %d keys in one map", maxKeys))
+			}
+		}
 		switch t.Type {
 		case token.AnchorType, token.AliasType:
 			return at(t, "GB004", "anchors and aliases (& and *) are not part of the language; put a text that begins so in quotes")
@@ -176,6 +183,34 @@ func refuseTokens(tokens token.Tokens) *yamlProblem {
 		}
 	}
 	return nil
+}
+
+// keyCount is a block map that may still go on: its column and how many keys it
+// has so far.
+type keyCount struct{ column, keys int }
+
+// countKeys follows the block maps. The library takes time quadratic in the keys
+// of one.
+func countKeys(open []keyCount, t *token.Token) []keyCount {
+	column := t.Position.Column
+	switch {
+	case t.Type == token.SequenceEntryType:
+		for len(open) > 0 && open[len(open)-1].column > column {
+			open = open[:len(open)-1]
+		}
+		return open
+	case t.Type == token.MappingKeyType:
+	case t.NextType() != token.MappingValueType:
+		return open
+	}
+	for len(open) > 0 && open[len(open)-1].column > column {
+		open = open[:len(open)-1]
+	}
+	if len(open) == 0 || open[len(open)-1].column < column {
+		open = append(open, keyCount{column: column})
+	}
+	open[len(open)-1].keys++
+	return open
 }
 
 func onlyComments(tokens token.Tokens) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -38,8 +39,10 @@ func (e *Engine) AddGrant(ctx context.Context, by store.By, m store.Manual) (sto
 	}
 	op := &store.AddManual{Manual: m}
 	if m.Kind != access.Grant {
+		rule := e.manualRule(m)
+		rule.ID = math.MaxInt64 // it gets its own when it is written
 		op.Guard = func(ctx context.Context, revision int64) error {
-			return e.guardSuperusers(ctx, revision, access.Delta{Rules: []access.Rule{e.manualRule(m)}})
+			return e.guardSuperusers(ctx, revision, access.Delta{Rules: []access.Rule{rule}})
 		}
 	}
 	_, err := e.do(ctx, by, op)

@@ -38,7 +38,7 @@ func (p PersonRef) Name() string {
 type names struct {
 	mu       sync.RWMutex
 	people   map[access.PersonID]PersonRef
-	byUID    map[string]access.PersonID
+	byUID    map[string]access.PersonID   // a person's own, and those of his accounts
 	byLogin  map[string][]access.PersonID // by directory.Fold
 	tokens   map[access.TokenID]store.Token
 	byDigest map[string]access.TokenID
@@ -80,6 +80,9 @@ func (n *names) put(p store.Person) {
 	}
 	n.people[p.ID] = ref
 	n.byUID[p.UID] = p.ID
+	for _, a := range p.Accounts {
+		n.byUID[a.UID] = p.ID // moves with the account when it is linked elsewhere
+	}
 	if key := directory.Fold(ref.Login); key != "" && !slices.Contains(n.byLogin[key], p.ID) {
 		n.byLogin[key] = append(n.byLogin[key], p.ID)
 	}
@@ -93,8 +96,9 @@ func (e *Engine) PersonByID(id access.PersonID) (PersonRef, bool) {
 	return p, ok
 }
 
-// FindPerson finds a person by id (UID), login, or SOURCE/login; store.ErrNotFound,
-// or ErrAmbiguous with the candidates in its text. A person all of whose
+// FindPerson finds a person by id (UID), the id of one of his accounts (SCIM's
+// id), login, or SOURCE/login; store.ErrNotFound, or ErrAmbiguous with the
+// candidates in its text. A person all of whose
 // accounts are deleted gives way to a living one of the same login.
 func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	e.names.mu.RLock()
@@ -103,13 +107,11 @@ func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	if id, ok := n.byUID[who]; ok {
 		return n.people[id], nil
 	}
-	source, login := "", who
-	found := n.withLogin(login)
-	if len(found) == 0 {
-		if s, l, ok := strings.Cut(who, "/"); ok {
-			source, login = s, l
-			found = slices.DeleteFunc(n.withLogin(login), func(p PersonRef) bool { return !slices.Contains(p.Sources, source) })
-		}
+	// A login may have a slash in it, so both readings are looked up: a source
+	// cannot shadow another's people by a login like "okta/ann".
+	found := n.withLogin(who)
+	if source, login, ok := strings.Cut(who, "/"); ok {
+		found = append(found, slices.DeleteFunc(n.withLogin(login), func(p PersonRef) bool { return !slices.Contains(p.Sources, source) })...)
 	}
 	if living := slices.DeleteFunc(slices.Clone(found), func(p PersonRef) bool { return p.Kind == store.Human && len(p.Sources) == 0 }); len(living) > 0 {
 		found = living

@@ -52,6 +52,7 @@ type Door struct {
 	engine *provision.Engine
 	Config
 	limiters sync.Map // source -> *rate.Limiter
+	walks    walks
 }
 
 // New makes the door to engine.
@@ -162,11 +163,21 @@ func (c *call) log(took time.Duration, err error) {
 	level := slog.LevelInfo
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
-		if c.w.status >= 500 {
-			level = slog.LevelError
-		}
+		level = levelOf(c.w.status)
 	}
 	c.Log.LogAttrs(context.WithoutCancel(c.r.Context()), level, "scim", attrs...)
+}
+
+// levelOf is how loudly a refusal is logged: not found and taken are answers
+// that providers ask for.
+func levelOf(status int) slog.Level {
+	switch {
+	case status >= 500:
+		return slog.LevelError
+	case status == http.StatusNotFound, status == http.StatusConflict, status == http.StatusPreconditionFailed:
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // requestID takes the caller's id when it is harmless, or makes one.

@@ -10,6 +10,31 @@ import (
 	"grantbridge/directory"
 )
 
+// The bounds of what the store indexes.
+const (
+	maxKey    = 1000 // bytes of a name or id
+	maxPath   = 500  // bytes of an attribute's path
+	maxValues = 5000 // simple values of one resource
+)
+
+// checkSizes refuses what no index can hold.
+func checkSizes(doc map[string]any, values []directory.Value) error {
+	for _, key := range []string{"userName", "externalId", "displayName"} {
+		if n := len(text(doc, key)); n > maxKey {
+			return invalidValue("%s has %d bytes; at most %d are kept", key, n, maxKey)
+		}
+	}
+	if len(values) > maxValues {
+		return invalidValue("the resource has %d values; at most %d are kept", len(values), maxValues)
+	}
+	for _, v := range values {
+		if len(v.Path) > maxPath {
+			return invalidValue("the attribute %s has a name of %d bytes; at most %d are kept", clip(v.Path), len(v.Path), maxPath)
+		}
+	}
+	return nil
+}
+
 // liftAccount makes of a user's document the account that the store keeps.
 func liftAccount(doc map[string]any) (directory.Account, error) {
 	bytes, err := encode(doc)
@@ -17,6 +42,7 @@ func liftAccount(doc map[string]any) (directory.Account, error) {
 		return directory.Account{}, err
 	}
 	active, said := doc["active"].(bool)
+	values := flatten(users, doc)
 	return directory.Account{
 		ExternalID: text(doc, "externalId"),
 		Login:      text(doc, "userName"),
@@ -24,8 +50,8 @@ func liftAccount(doc map[string]any) (directory.Account, error) {
 		Email:      emailOf(doc),
 		Active:     active || !said,
 		Doc:        bytes,
-		Values:     flatten(users, doc),
-	}, nil
+		Values:     values,
+	}, checkSizes(doc, values)
 }
 
 // liftGroup makes of a group's document the group that the store keeps.
@@ -34,12 +60,13 @@ func liftGroup(doc map[string]any) (directory.Group, error) {
 	if err != nil {
 		return directory.Group{}, err
 	}
+	values := flatten(groups, doc)
 	return directory.Group{
 		ExternalID: text(doc, "externalId"),
 		Display:    text(doc, "displayName"),
 		Doc:        bytes,
-		Values:     flatten(groups, doc),
-	}, nil
+		Values:     values,
+	}, checkSizes(doc, values)
 }
 
 func text(o map[string]any, key string) string {
@@ -55,7 +82,7 @@ func displayOf(doc map[string]any) string {
 		strings.TrimSpace(text(name, "givenName") + " " + text(name, "familyName")),
 	} {
 		if s != "" {
-			return s
+			return strings.ToValidUTF8(s[:min(len(s), maxKey)], "")
 		}
 	}
 	return text(doc, "userName")

@@ -118,7 +118,8 @@ func (p place) append(elems []any) error {
 		case i < 0:
 			have = append(have, e)
 			added = append(added, e)
-		case isPrimary(e) && !isPrimary(have[i]):
+		case isPrimary(e):
+			have[i].(map[string]any)["primary"] = true
 			added = append(added, have[i])
 		}
 	}

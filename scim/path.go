@@ -100,6 +100,9 @@ func (n *reader) resolve(path string) (target, error) {
 	if path == "" {
 		return target{}, invalidPath("a path names an attribute; this one is empty")
 	}
+	if strings.HasSuffix(path, ".") || strings.HasPrefix(path, ".") || strings.Contains(path, "..") {
+		return target{}, invalidPath("path %q: a name is missing beside a dot", clip(path))
+	}
 	if a := n.of.find(path); a != nil {
 		return at(a), nil
 	}
@@ -120,13 +123,24 @@ func (n *reader) resolve(path string) (target, error) {
 }
 
 func (n *reader) resolveKin(urn, rest string) (target, error) {
-	switch {
-	case rest != "":
-		return n.resolve(urn + ":" + rest)
-	case n.of.extension(urn) != nil:
-		return target{urn: urn}, nil
+	if a := n.of.find(urn + ":" + rest); a != nil {
+		return at(a), nil
 	}
-	return target{}, invalidPath("the path %q names a schema, not an attribute", urn)
+	extends := n.of.extension(urn) != nil
+	switch {
+	case rest == "" && extends:
+		return target{urn: urn}, nil
+	case rest == "":
+		return target{}, invalidPath("the path %q names a schema, not an attribute", urn)
+	}
+	a, sub := unknownAttr(rest)
+	if extends {
+		a = &attr{name: a.name, urn: urn, path: strings.ToLower(urn + ":" + a.name), typ: "string", returned: "default", mutability: "readWrite", unknown: true}
+		if sub != nil {
+			sub = a.sub(sub.name)
+		}
+	}
+	return target{attr: a, urn: a.urn, sub: sub}, nil
 }
 
 func at(a *attr) target {

@@ -26,5 +26,5 @@ trap 'scripts/postgres.sh stop 2>/dev/null' EXIT
 
 # GRANTBRIDGE_REQUIRE_SERVERS makes a test that misses its server fail; without
 # it, it skips.
-GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_POSTGRES="$dsn" \
+GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" \
 	go test -timeout 25m ${GOTESTFLAGS:-} ./...

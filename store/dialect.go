@@ -47,8 +47,8 @@ type translated struct {
 
 var (
 	rowsetMacro   = regexp.MustCompile(`rowset\(\$(\d+), ([^)]*)\)`)
-	containsMacro = regexp.MustCompile(`contains\(([^,()]+), ([^()]+)\)`)
-	endswithMacro = regexp.MustCompile(`endswith\(([^,()]+), ([^()]+)\)`)
+	containsMacro = regexp.MustCompile(`contains\((\([^()]*\)|[^,()]+), ([^()]+)\)`)
+	endswithMacro = regexp.MustCompile(`endswith\((\([^()]*\)|[^,()]+), ([^()]+)\)`)
 	parameter     = regexp.MustCompile(`\$(\d+)`)
 )
 

@@ -91,7 +91,7 @@ func (e *postgresEngine) fault(err error) fault {
 		return faultGone
 	}
 	switch pe.Code[:2] {
-	case "22", "23", "26", "42", "0A": // data, constraint, statement name, syntax or name, feature
+	case "22", "23", "42": // data, constraint, syntax or name
 		return faultOurs
 	}
 	return faultGone

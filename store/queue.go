@@ -25,12 +25,13 @@ type queue struct {
 	lanes  [LaneBulk + 1][]*job
 	room   [LaneBulk + 1]chan struct{}
 	wake   chan struct{}
-	limit  int // of operations in a batch, learnt from how long they take
+	most   int // operations in a batch
+	limit  int // the same, learnt from how long they take
 	closed bool
 }
 
 func newQueue() *queue {
-	q := &queue{wake: make(chan struct{}, 1), limit: batchMost}
+	q := &queue{wake: make(chan struct{}, 1), most: batchMost, limit: batchMost}
 	for i := range q.room {
 		q.room[i] = make(chan struct{}, laneRoom)
 	}
@@ -44,7 +45,7 @@ func (q *queue) learn(n int, took time.Duration) {
 	if took > batchTime && n > 8 {
 		q.limit = max(8, int(int64(n)*int64(batchTime)/int64(took)))
 	} else if took < batchTime/2 {
-		q.limit = min(batchMost, q.limit+q.limit/4+1)
+		q.limit = min(q.most, q.limit+q.limit/4+1)
 	}
 }
 

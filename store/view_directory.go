@@ -121,15 +121,13 @@ func (v *View) GroupsOf(ctx context.Context, accounts []directory.AccountID) (ma
 // Accounts answers q among a source's accounts. total is the number of all
 // results, or -1 when q does not need it.
 func (v *View) Accounts(ctx context.Context, source string, q directory.Query) (page []directory.Account, total int, err error) {
-	f := newFinder(accountTable, source, q)
-	if total, err = f.total(ctx, v); err != nil || q.Count <= 0 {
-		return nil, total, err
-	}
-	text, args, err := f.page(ctx, v, accountColumns)
-	if err != nil {
-		return nil, 0, err
-	}
-	if page, err = list(ctx, v, scanAccount, text, args...); err != nil || len(page) == 0 {
+	total, err = newFinder(accountTable, source, q).find(ctx, v, accountColumns, func(r row) error {
+		var a directory.Account
+		err := scanAccount(r, &a)
+		page = append(page, a)
+		return err
+	})
+	if err != nil || len(page) == 0 {
 		return nil, total, err
 	}
 	return page, total, v.accountValues(ctx, page)
@@ -137,15 +135,13 @@ func (v *View) Accounts(ctx context.Context, source string, q directory.Query) (
 
 // Groups answers q among a source's groups.
 func (v *View) Groups(ctx context.Context, source string, q directory.Query) (page []directory.Group, total int, err error) {
-	f := newFinder(groupTable, source, q)
-	if total, err = f.total(ctx, v); err != nil || q.Count <= 0 {
-		return nil, total, err
-	}
-	text, args, err := f.page(ctx, v, groupColumns)
-	if err != nil {
-		return nil, 0, err
-	}
-	if page, err = list(ctx, v, scanGroup, text, args...); err != nil || len(page) == 0 {
+	total, err = newFinder(groupTable, source, q).find(ctx, v, groupColumns, func(r row) error {
+		var g directory.Group
+		err := scanGroup(r, &g)
+		page = append(page, g)
+		return err
+	})
+	if err != nil || len(page) == 0 {
 		return nil, total, err
 	}
 	return page, total, v.groupValues(ctx, page)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"grantbridge/access"
+	"grantbridge/directory"
 	"grantbridge/internal/handler"
 	"grantbridge/provision"
 )
@@ -26,7 +27,6 @@ type asker struct {
 	// What was looked up, so that a thousand questions about one name are one
 	// look-up.
 	subjects map[entity]subject
-	sites    map[string]access.SiteID
 }
 
 // asker authenticates r's caller and takes the snapshot that answers him, which
@@ -38,7 +38,7 @@ func (d *door) asker(r *http.Request, who caller, atLeast int64) (*asker, error)
 	if err := d.await(r.Context(), atLeast); err != nil {
 		return nil, err
 	}
-	a := &asker{d: d, now: d.conf.Now(), who: who, subjects: map[entity]subject{}, sites: map[string]access.SiteID{}}
+	a := &asker{d: d, now: d.conf.Now(), who: who, subjects: map[entity]subject{}}
 	if snap, fresh := d.engine.Holder().Snapshot(a.now); fresh && !who.stale {
 		a.snap = snap
 	}
@@ -139,14 +139,7 @@ func (a *asker) site(e entity) access.SiteID {
 			return access.SiteID(id)
 		}
 	}
-	id, ok := a.sites[e.ID]
-	if !ok {
-		if s, err := a.d.engine.FindSite(e.ID); err == nil {
-			id = s.ID
-		}
-		a.sites[e.ID] = id
-	}
-	return id
+	return a.d.slugs.of(a.snap)[directory.Fold(e.ID)]
 }
 
 // check names what a question lacks, or returns "".
@@ -170,8 +163,8 @@ func (q *question) check(subjectID, action, resourceID bool) string {
 // name is unknown.
 func (a *asker) request(q question) (r access.Request, unknown access.Code, says string) {
 	r.At = a.now
-	if q.Context != nil && q.Context.Time != nil {
-		r.At = time.Time(*q.Context.Time)
+	if t := q.time(); !t.IsZero() {
+		r.At = t
 	}
 	// In the order of the evaluator's own codes: the action, the site, the subject.
 	if q.Action != nil {
@@ -276,11 +269,11 @@ func (d *door) evaluation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var q question
-	if err := read(w, r, &q); err != nil {
+	b, err := read(w, r, singleMembers)
+	if err != nil {
 		return err
 	}
-	return d.one(w, r, who, q)
+	return d.one(w, r, who, b.question)
 }
 
 // one answers a single question.
@@ -293,6 +286,14 @@ func (d *door) one(w http.ResponseWriter, r *http.Request, who caller, q questio
 		return err
 	}
 	return write(w, a.answer(r.Context(), q))
+}
+
+// time is the time that q names, or zero.
+func (q *question) time() time.Time {
+	if q.Context == nil {
+		return time.Time{}
+	}
+	return q.Context.Time
 }
 
 func (q *question) atLeast() int64 {

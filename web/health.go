@@ -78,7 +78,11 @@ func (p *probe) ask(ctx context.Context, st *store.Store, now time.Time) (storeS
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 	defer cancel()
 	p.at, p.store, p.schema = now, "", ""
-	switch _, _, err := st.SchemaVersion(ctx); {
+	err := st.Read(ctx, func(*store.View) error { return nil }) // by the way that requests take
+	if err == nil {
+		_, _, err = st.SchemaVersion(ctx)
+	}
+	switch {
 	case errors.Is(err, store.ErrSchema):
 		p.schema = "does not fit this program; run grantbridge migrate status"
 	case err != nil:

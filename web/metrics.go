@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,6 +79,20 @@ func (m *metrics) decided(c access.Code) {
 type statusCollector struct {
 	engine *provision.Engine
 	conf   Config
+	mu     sync.Mutex
+	last   provision.Status
+	at     time.Time
+}
+
+// status is the engine's, at most a second old: it scans the people, and
+// /metrics needs no credential.
+func (c *statusCollector) status() provision.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.conf.Now(); c.at.IsZero() || now.Sub(c.at) >= probeEvery || now.Before(c.at) {
+		c.last, c.at = c.engine.Status(), now
+	}
+	return c.last
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -114,7 +129,7 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	s := c.engine.Status()
+	s := c.status()
 	gauge(descRevision, float64(s.Revision))
 	gauge(descStaleness, c.conf.Now().Sub(s.FreshAsOf).Seconds())
 	gauge(descFresh, number(s.Fresh))

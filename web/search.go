@@ -45,13 +45,10 @@ type found struct {
 // search is one search under way: where its page begins and how long it is.
 type search struct {
 	*asker
-	kind    string
-	q       question
-	after   int64 // the id behind which the page begins
-	limit   int
-	request access.Request
-	// none: a name in the question is unknown, so that nothing can match.
-	none bool
+	kind  string
+	q     question
+	after int64 // the id behind which the page begins
+	limit int
 }
 
 // search reads a search's body. lacks names what it does not have.
@@ -60,22 +57,22 @@ func (d *door) search(w http.ResponseWriter, r *http.Request, kind string, lacks
 	if err != nil {
 		return nil, err
 	}
-	var b searchBody
-	if err := read(w, r, &b); err != nil {
+	b, err := read(w, r, searchMembers)
+	if err != nil {
 		return nil, err
 	}
 	if says := lacks(&b.question); says != "" {
 		return nil, handler.Bad("%s", says)
 	}
 	s := &search{kind: kind, q: b.question, after: -1, limit: pageDefault}
-	if b.Page.Limit != nil {
-		if *b.Page.Limit < 1 {
-			return nil, handler.Bad("page.limit is %d; it must be at least 1", *b.Page.Limit)
+	if b.pageLimit != nil {
+		if *b.pageLimit < 1 {
+			return nil, handler.Bad("page.limit is %d; it must be at least 1", *b.pageLimit)
 		}
-		s.limit = min(*b.Page.Limit, pageMax)
+		s.limit = int(min(*b.pageLimit, pageMax))
 	}
-	if token := cmpOr(b.Page.Token, b.Page.NextToken); token != "" {
-		if s.after, err = s.parseToken(token); err != nil {
+	if b.pageToken != "" {
+		if s.after, err = s.parseToken(b.pageToken); err != nil {
 			return nil, err
 		}
 	}
@@ -88,13 +85,6 @@ func (d *door) search(w http.ResponseWriter, r *http.Request, kind string, lacks
 			Detail: "this server has not heard from the grant store for too long to answer"}
 	}
 	return s, nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // searchSubject answers POST /access/v1/search/subject: who may do it there?
@@ -124,8 +114,8 @@ func (s *search) rest() (r access.Request, ok bool) {
 }
 
 func (s *search) at() time.Time {
-	if s.q.Context != nil && s.q.Context.Time != nil {
-		return time.Time(*s.q.Context.Time)
+	if t := s.q.time(); !t.IsZero() {
+		return t
 	}
 	return s.now
 }
@@ -256,7 +246,7 @@ func (s *search) answerPage(w http.ResponseWriter, r *http.Request, ids iter.Seq
 	out, last := results{Results: []any{}}, s.after
 	for id := range ids {
 		if len(out.Results) == s.limit {
-			out.Page.NextToken = s.token64(last)
+			out.Page.NextToken = s.nextToken(last)
 			break
 		}
 		if x := show(id); x != nil {
@@ -271,9 +261,9 @@ func (s *search) answerPage(w http.ResponseWriter, r *http.Request, ids iter.Seq
 	return write(w, out)
 }
 
-// token64 names the page behind after: the id, and what was searched for, so
+// nextToken names the page behind after: the id, and what was searched for, so
 // that it is of no use to another search.
-func (s *search) token64(after int64) string {
+func (s *search) nextToken(after int64) string {
 	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(s.digest(), uint64(after)))
 }
 
@@ -292,19 +282,11 @@ func (s *search) digest() []byte {
 		Subject  *entity
 		Action   *actionName
 		Resource *entity
-		Time     time.Time
-	}{s.kind, s.q.Subject, s.q.Action, s.q.Resource, s.fixedTime()})
+		At       int64
+	}{s.kind, s.q.Subject, s.q.Action, s.q.Resource, s.q.time().UnixNano()})
 	if err != nil {
-		panic(err) // strings and a time always encode; see fixedTime
+		panic(err) // strings and numbers always encode
 	}
 	sum := sha256.Sum256(key)
 	return sum[:12]
-}
-
-// fixedTime is the time that the question names, if it does.
-func (s *search) fixedTime() time.Time {
-	if s.q.Context == nil || s.q.Context.Time == nil {
-		return time.Time{}
-	}
-	return time.Time(*s.q.Context.Time).UTC()
 }

@@ -39,6 +39,7 @@ type door struct {
 	conf    Config
 	metrics *metrics
 	probe   probe
+	slugs   slugs
 }
 
 // requestTimeout bounds the work for one question, a search over everybody

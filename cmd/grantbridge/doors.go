@@ -60,8 +60,16 @@ func (s *server) announce() {
 	for _, w := range g.cfg.Warnings() {
 		s.log.Warn("configuration", "says", w)
 	}
+	s.report(g)
+}
+
+// report logs what became of the mapping file.
+func (s *server) report(g *generation) {
 	if g.held != "" {
 		s.log.Warn("the mapping file was not applied; the live rules stay", "reason", g.held)
+	}
+	for _, p := range g.doubts {
+		s.log.Warn("mapping", "code", p.Code, "line", p.Line, "says", p.Message)
 	}
 }
 

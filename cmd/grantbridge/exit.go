@@ -102,7 +102,7 @@ func explainError(err error) string {
 	switch {
 	case errors.Is(err, store.ErrSchema):
 		return says + "; bring it up to date with: grantbridge migrate up"
-	case errors.Is(err, store.ErrPrecondition):
+	case errors.Is(err, store.ErrPrecondition) && !strings.Contains(says, "again"):
 		return says + "; look at it again and repeat"
 	case errors.Is(err, store.ErrUnavailable):
 		return says + "; check that the database runs and try again"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +45,9 @@ func (a *app) explain(c *cobra.Command, b *bridge, q provision.Question, at stri
 			return err
 		}
 	}
+	if q.Token, err = b.tokenID(q.Token); err != nil {
+		return err
+	}
 	x, err := b.Explain(c.Context(), q)
 	if err != nil {
 		return err
@@ -79,6 +83,15 @@ func (a *app) writeExplanation(w io.Writer, x *provision.Explanation) {
 	}
 }
 
+// tokenID is the id of the token that a person named, or "" for none.
+func (b *bridge) tokenID(which string) (string, error) {
+	if which == "" {
+		return "", nil
+	}
+	t, err := b.token(which)
+	return strconv.FormatInt(int64(t.ID), 10), err
+}
+
 func mark(counts bool) string {
 	if counts {
 		return "+"
@@ -99,7 +112,11 @@ func grantLine(g provision.ExplainedGrant) string {
 		parts = append(parts, "until "+when(*g.Until))
 	}
 	if g.Reason != "" {
-		parts = append(parts, fmt.Sprintf("%q by %s", g.Reason, orDash(g.Author)))
+		why := fmt.Sprintf("%q", g.Reason)
+		if g.Author != "" {
+			why += " by " + g.Author
+		}
+		parts = append(parts, why)
 	}
 	if g.WhyNot != "" {
 		parts = append(parts, "does not count: "+g.WhyNot)
@@ -144,6 +161,10 @@ func (a *app) whatCanCommand() *cobra.Command {
 		Args: words("WHO"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
+				token, err := b.tokenID(token)
+				if err != nil {
+					return err
+				}
 				held, err := b.WhatCan(c.Context(), args[0], token)
 				if err != nil {
 					return err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"grantbridge/access"
@@ -81,13 +82,21 @@ func (a *app) open(ctx context.Context, use storeUse) (*bridge, error) {
 		return nil, err
 	}
 	eng, err := provision.New(ctx, st, provision.Config{
-		Catalogue: catalogue(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst, Zone: l.Location(), Log: discard,
+		Catalogue: access.DefaultCatalogue(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst, Zone: l.Location(), Log: discard,
 	})
 	if err != nil {
 		_ = st.Close()
 		return nil, fmt.Errorf("read the store: %w", err)
 	}
-	return &bridge{Engine: eng, cfg: l, st: st}, nil
+	b := &bridge{Engine: eng, cfg: l, st: st}
+	if use == mayMake {
+		err = b.learnSources(ctx)
+	}
+	if err != nil {
+		_ = st.Close()
+		return nil, err
+	}
+	return b, nil
 }
 
 var discard = slog.New(slog.DiscardHandler)
@@ -170,32 +179,34 @@ func (a *app) read(ctx context.Context, f func(*bridge, *store.View) error) erro
 	})
 }
 
-// knownSource makes sure that the store knows a configured source, also before
-// the server's first start.
-func (b *bridge) knownSource(ctx context.Context, by store.By, name string) error {
-	var known []store.Source
-	err := b.st.Read(ctx, func(v *store.View) (err error) {
-		known, err = v.Sources(ctx)
-		return err
-	})
+// learnSources makes the store know the configured sources that it does not know
+// yet, so that a store can be filled before the server's first start.
+func (b *bridge) learnSources(ctx context.Context) error {
+	known, err := b.sources(ctx)
 	if err != nil {
 		return err
 	}
-	for _, s := range known {
-		if s.Name == name {
-			return nil
-		}
-	}
 	for _, s := range b.cfg.StoreSources() {
-		if s.Name == name {
-			r, err := b.st.Do(ctx, by, &store.PutSource{Source: s})
-			if err != nil {
-				return err
-			}
-			return b.Sync(ctx, r.Revision)
+		if slices.ContainsFunc(known, func(k store.Source) bool { return k.Name == s.Name }) {
+			continue
+		}
+		r, err := b.st.Do(ctx, byConfig("source of the configuration"), &store.PutSource{Source: s})
+		if err != nil {
+			return err
+		}
+		if err := b.Sync(ctx, r.Revision); err != nil {
+			return err
 		}
 	}
-	return noSource(name, known, b.cfg.SourceNames())
+	return nil
+}
+
+func (b *bridge) sources(ctx context.Context) (all []store.Source, err error) {
+	err = b.st.Read(ctx, func(v *store.View) error {
+		all, err = v.Sources(ctx)
+		return err
+	})
+	return all, err
 }
 
 // readInput reads a file, or standard input for "-".

@@ -159,8 +159,11 @@ func writeCSV(w io.Writer, rows [][]string) error {
 }
 
 // defuse keeps spreadsheets from running a name that an identity provider sent
-// as a formula.
+// as a formula. A dash, which is nothing for people, is nothing.
 func defuse(cell string) string {
+	if cell == "-" {
+		return ""
+	}
 	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 		return "'" + cell
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -60,8 +61,21 @@ func (a *app) personShowCommand() *cobra.Command {
 	}
 }
 
+// person finds a person, or says who may have been meant.
+func (b *bridge) person(who string) (provision.PersonRef, error) {
+	p, err := b.FindPerson(who)
+	if !errors.Is(err, store.ErrNotFound) {
+		return p, err
+	}
+	hint := ""
+	if near := b.NearestLogin(who); near != "" {
+		hint = fmt.Sprintf("; did you mean %s?", near)
+	}
+	return p, fmt.Errorf("nobody is known as %q%s", who, hint)
+}
+
 func (b *bridge) personView(ctx context.Context, v *store.View, who string) (*personView, error) {
-	ref, err := b.FindPerson(who)
+	ref, err := b.person(who)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +193,7 @@ and says what is left.`,
 }
 
 func (a *app) lock(ctx context.Context, b *bridge, who string, yes, evenLast bool) error {
-	p, err := b.FindPerson(who)
+	p, err := b.person(who)
 	if err != nil {
 		return err
 	}
@@ -241,7 +255,7 @@ func (a *app) personUnlockCommand() *cobra.Command {
 		Use: "unlock WHO", Short: "open a lock; older sessions and tokens stay dead", Args: words("WHO"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				p, err := b.FindPerson(args[0])
+				p, err := b.person(args[0])
 				if err != nil {
 					return err
 				}

@@ -20,15 +20,14 @@ type previewed struct {
 	Tests    []mapping.TestResult `json:"tests"`
 }
 
-func (a *app) showPreview(b *bridge, p *provision.Preview, all bool) error {
+func (a *app) showPreview(b *bridge, p *provision.Preview, limit string, all bool) error {
 	if !a.people() {
 		return a.encode(previewed{p.Live, p.Plan, p.Breaches, p.Problems, p.Tests})
 	}
 	for _, w := range p.Problems {
 		a.note("%s", problemText(w))
 	}
-	limits := b.cfg.Limits.PeopleChanged.String()
-	a.writePlan(b, p.Plan, limits, all)
+	a.writePlan(b, p.Plan, limit, all)
 	for _, br := range p.Breaches {
 		word := "would be held:"
 		if br.Final {
@@ -42,10 +41,19 @@ func (a *app) showPreview(b *bridge, p *provision.Preview, all bool) error {
 	return nil
 }
 
+// limit is how many people a change by text may move: the text's own limit comes
+// first.
+func (b *bridge) limit(text []byte) string {
+	if set, _ := b.ParseMapping("", text); set != nil && set.Limits().PeopleChanged.Set {
+		return set.Limits().PeopleChanged.String()
+	}
+	return b.cfg.Limits.PeopleChanged.String()
+}
+
 // writePlan prints the sum, then who moves where, removals first.
 func (a *app) writePlan(b *bridge, p *mapping.Plan, limit string, all bool) {
 	fmt.Fprintf(a.out, "%d get access   %d go up   %d go down   %d lose access        %s of people, limit %s\n",
-		p.Gain, p.Up, p.Down, p.Lose, share(p), limit)
+		p.Gain, p.Up, p.Down, p.Lose, share(p), strings.Replace(limit, "%", " %", 1))
 	if p.SuperusersBefore != p.SuperusersAfter {
 		fmt.Fprintf(a.out, "superusers: %d now, %d then\n", p.SuperusersBefore, p.SuperusersAfter)
 	}
@@ -53,8 +61,7 @@ func (a *app) writePlan(b *bridge, p *mapping.Plan, limit string, all bool) {
 	if s, _ := b.Holder().Snapshot(now()); s != nil {
 		sites = siteNames(s.AllSites())
 	}
-	moves := slices.Clone(p.Moves)
-	slices.SortStableFunc(moves, func(x, y mapping.Move) int { return cmp.Compare(worth(x), worth(y)) })
+	moves := together(p.Moves)
 	shown := moves
 	if !all {
 		shown = moves[:min(len(moves), maxMoves)]
@@ -63,17 +70,52 @@ func (a *app) writePlan(b *bridge, p *mapping.Plan, limit string, all bool) {
 		a.writeMove(b, m, sites, all)
 	}
 	if n := len(moves) - len(shown); n > 0 {
-		fmt.Fprintf(a.out, "  … and %d more moves; --all or -o json shows them\n", n)
+		fmt.Fprintf(a.out, "  … and %d more; --all or -o json shows them\n", n)
 	}
 }
 
 const (
-	maxMoves = 40
+	maxMoves = 30
 	maxNames = 5
+	maxSites = 4
 )
 
-// worth puts losses before gains.
-func worth(m mapping.Move) int { return int(m.To) - int(m.From) }
+// moves is one move of the same people on several sites.
+type moves struct {
+	mapping.Move
+	sites []access.SiteID
+}
+
+// together joins the moves of the same people between the same levels, removals
+// first, the most people first.
+func together(in []mapping.Move) []moves {
+	at := map[string]int{}
+	var out []moves
+	for _, m := range in {
+		key := fmt.Sprint(m.Token, m.From, m.To, m.Actions, m.People)
+		if i, ok := at[key]; ok {
+			out[i].sites = append(out[i].sites, m.Site)
+			continue
+		}
+		at[key] = len(out)
+		out = append(out, moves{m, []access.SiteID{m.Site}})
+	}
+	slices.SortStableFunc(out, func(x, y moves) int {
+		return cmp.Or(cmp.Compare(worth(x.Move), worth(y.Move)), -cmp.Compare(len(x.People), len(y.People)))
+	})
+	return out
+}
+
+// worth puts losses before gains, and losing everything first.
+func worth(m mapping.Move) int {
+	switch {
+	case m.To < m.From && m.To == access.NoAccess:
+		return -1
+	case m.To < m.From:
+		return 0
+	}
+	return 1
+}
 
 func share(p *mapping.Plan) string {
 	if p.People == 0 {
@@ -82,7 +124,7 @@ func share(p *mapping.Plan) string {
 	return fmt.Sprintf("%.1f %%", 100*float64(p.Changed())/float64(p.People))
 }
 
-func (a *app) writeMove(b *bridge, m mapping.Move, sites map[access.SiteID]string, all bool) {
+func (a *app) writeMove(b *bridge, m moves, slugs map[access.SiteID]string, all bool) {
 	sign, color := "+", green
 	if m.To < m.From {
 		sign, color = "-", red
@@ -94,27 +136,38 @@ func (a *app) writeMove(b *bridge, m mapping.Move, sites map[access.SiteID]strin
 	if m.Token {
 		what += " through tokens"
 	}
-	site := cmp.Or(sites[m.Site], fmt.Sprintf("site %d", m.Site))
-	if m.Site == access.Global {
-		site = "everywhere"
-	}
-	fmt.Fprintf(a.out, "%s %-24s %-20s %s\n", a.paint(color, sign), site, what, people(b, m.People, all))
+	fmt.Fprintf(a.out, "%s %-18s %s\n  on %s\n", a.paint(color, sign), what, people(b, m.People, all), some(siteList(m.sites, slugs), maxSites, all))
 }
 
-// people names some of ids by login, and counts the rest.
+func siteList(ids []access.SiteID, slugs map[access.SiteID]string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = cmp.Or(slugs[id], fmt.Sprintf("site %d", id))
+		if id == access.Global {
+			out[i] = "the platform"
+		}
+	}
+	return out
+}
+
+// some joins the first n of names and counts the rest.
+func some(names []string, n int, all bool) string {
+	if all || len(names) <= n {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
+}
+
+// people counts ids and names some of them by login.
 func people(b *bridge, ids []access.PersonID, all bool) string {
 	n := len(ids)
 	if !all {
 		n = min(n, maxNames)
 	}
-	logins := make([]string, 0, n)
-	for _, id := range ids[:n] {
+	logins := make([]string, len(ids))
+	for i, id := range ids[:n] {
 		p, _ := b.PersonByID(id)
-		logins = append(logins, clean(cmp.Or(p.Login, p.UID, fmt.Sprint(id))))
+		logins[i] = clean(cmp.Or(p.Login, p.UID, fmt.Sprint(id)))
 	}
-	s := fmt.Sprintf("%s: %s", count(len(ids), "person"), strings.Join(logins, ", "))
-	if more := len(ids) - n; more > 0 {
-		s += fmt.Sprintf(" and %d more", more)
-	}
-	return s
+	return count(len(ids), "person") + ": " + some(logins, n, all)
 }

@@ -41,11 +41,14 @@ func must(err error) {
 }
 
 func (a *app) createSCIMToken(ctx context.Context, b *bridge, source, expires string) error {
-	if err := b.knownSource(ctx, a.by(), source); err != nil {
+	known, err := b.sources(ctx)
+	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(known, func(s store.Source) bool { return s.Name == source }) {
+		return noSource(source, known)
+	}
 	m := &store.MintSCIMToken{Source: source}
-	var err error
 	if m.Expires, err = a.optionalTime(b, expires); err != nil {
 		return err
 	}
@@ -75,13 +78,11 @@ func (a *app) optionalTime(b *bridge, text string) (time.Time, error) {
 	return t, err
 }
 
-func noSource(name string, known []store.Source, configured []string) error {
-	all := slices.Clone(configured)
-	for _, s := range known {
-		all = append(all, s.Name)
+func noSource(name string, known []store.Source) error {
+	all := make([]string, len(known))
+	for i, s := range known {
+		all[i] = s.Name
 	}
-	slices.Sort(all)
-	all = slices.Compact(all)
 	if n := strict.Nearest(name, all); n != "" {
 		return fmt.Errorf("no source %q; did you mean %s?", name, n)
 	}

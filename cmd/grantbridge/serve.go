@@ -125,7 +125,7 @@ func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", l.Listen, err)
+		return nil, fmt.Errorf("listen on %s: %w; another address is --listen (demo: --port)", l.Listen, err)
 	}
 	if s.st, err = openStore(ctx, l, mayMake, s.log); err != nil {
 		_ = s.ln.Close()
@@ -190,26 +190,33 @@ func (s *server) run(ctx context.Context) error {
 	}
 }
 
-// drain takes no new requests and finishes those under way.
+// drain takes no new requests and finishes those under way. A second signal cuts
+// them, which is an error.
 func (s *server) drain(srv *http.Server, signals <-chan os.Signal) error {
 	s.draining.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), drainTime, errors.New("they took longer than "+drainTime.String()))
 	defer cancel()
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
 	s.work.Go(func() {
 		select {
 		case <-signals:
-			s.log.Warn("stopping at once")
-			cancel()
+			cut(errCut)
 		case <-ctx.Done():
 		}
 	})
 	if err := srv.Shutdown(ctx); err != nil {
-		s.log.Warn("some requests did not finish in time")
+		s.log.Warn("some requests were not finished", "reason", context.Cause(ctx).Error())
 		_ = srv.Close()
 	}
 	s.log.Info("stopped")
+	if errors.Is(context.Cause(ctx), errCut) {
+		return errFailed
+	}
 	return nil
 }
+
+var errCut = errors.New("a second signal came")
 
 // ServeHTTP is the one table of routes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -236,9 +243,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.setLevel(l)
 	s.live.Store(next)
-	if next.held != "" {
-		s.log.Warn("the mapping file was not applied; the live rules stay", "reason", next.held)
-	}
+	s.report(next)
 	s.log.Info("configuration reloaded", "sources", l.SourceNames())
 }
 

@@ -15,8 +15,10 @@ import (
 )
 
 func (a *app) syncCommand() *cobra.Command {
-	return group("sync", "held plans: see, approve or drop them",
+	c := group("sync", "held plans: see, approve or drop them",
 		a.syncListCommand(), a.syncApplyCommand(), a.syncDiscardCommand())
+	c.Long = "A plan over a limit is held until somebody approves exactly it, or drops it.\nReading directories (sync run, sync plan) comes with the LDAP door, which this\nversion does not have yet."
+	return c
 }
 
 // holdRow is a held plan for machines.

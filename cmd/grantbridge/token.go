@@ -98,7 +98,7 @@ func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) erro
 			t.Name = cmp.Or(strings.Join(args, ""), f.service)
 		} else {
 			var p provision.PersonRef
-			p, err = b.FindPerson(args[0])
+			p, err = b.person(args[0])
 			t.Person, t.Name = p.ID, args[1]
 		}
 		if err != nil {
@@ -127,7 +127,7 @@ func (a *app) tokenOf(b *bridge, f tokenFlags) (t store.Token, err error) {
 		}
 	}
 	if f.parent != "" {
-		parent, err := b.FindToken(f.parent)
+		parent, err := b.token(f.parent)
 		if err != nil {
 			return t, err
 		}
@@ -216,53 +216,18 @@ func (a *app) mint(ctx context.Context, b *bridge, m *store.MintToken) error {
 }
 
 func (a *app) tokenListCommand() *cobra.Command {
-	var who, unused string
-	var all bool
+	var f tokenFilter
 	c := &cobra.Command{
 		Use: "list", Short: "the tokens of everybody, or of one person", Args: words(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.read(c.Context(), func(b *bridge, v *store.View) error { return a.listTokens(c.Context(), b, v, who, unused, all) })
+			return a.read(c.Context(), func(b *bridge, v *store.View) error { return a.listTokens(c.Context(), b, v, f) })
 		},
 	}
-	c.Flags().StringVar(&who, "person", "", "only of this person")
-	c.Flags().StringVar(&unused, "unused", "", "only those not used for a `time`, as 90d")
-	c.Flags().BoolVar(&all, "all", false, "revoked and expired ones too")
+	c.Flags().StringVar(&f.who, "person", "", "only of this person")
+	c.Flags().StringVar(&f.unused, "unused", "", "only those not used for a `time`, as 90d")
+	c.Flags().BoolVar(&f.due, "due", false, "only those that are due for rotation: 90 days for superuser, 180 for admin, 365 for the rest")
+	c.Flags().BoolVar(&f.all, "all", false, "revoked and expired ones too")
 	return c
-}
-
-func (a *app) listTokens(ctx context.Context, b *bridge, v *store.View, who, unused string, all bool) error {
-	var owner access.PersonID
-	if who != "" {
-		p, err := b.FindPerson(who)
-		if err != nil {
-			return err
-		}
-		owner = p.ID
-	}
-	var before time.Time
-	if unused != "" {
-		d, err := parseSpan(unused)
-		if err != nil {
-			return err
-		}
-		before = now().Add(-d)
-	}
-	tokens, err := v.Tokens(ctx, 0)
-	if err != nil {
-		return err
-	}
-	var items []tokenRow
-	for _, t := range tokens {
-		row := b.tokenRow(t)
-		last := t.LastUsed
-		if last.IsZero() {
-			last = t.Created
-		}
-		if (owner == 0 || owner == t.Person) && (all || row.State == "live") && (before.IsZero() || last.Before(before)) {
-			items = append(items, row)
-		}
-	}
-	return list(a, items, tokenColumns...)
 }
 
 var tokenColumns = []column[tokenRow]{
@@ -301,7 +266,7 @@ func (a *app) tokenInspectCommand() *cobra.Command {
 func (b *bridge) token(which string) (store.Token, error) {
 	t, err := b.FindToken(which)
 	if errors.Is(err, store.ErrNotFound) {
-		return t, fmt.Errorf("no token %q: %w; see token list --all", shorten(which), err)
+		return t, fmt.Errorf("no token %q; see token list --all", shorten(which))
 	}
 	return t, err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -87,7 +86,15 @@ func (b *bridge) state(ctx context.Context, v *store.View) (*state, error) {
 			s.Grants = append(s.Grants, b.stateGrant(m, b.subjectText(m.Subject, groups)))
 		}
 	}
+	slices.SortFunc(s.Grants, func(x, y stateGrant) int { return strings.Compare(x.key(), y.key()) })
 	return s, err
+}
+
+// key orders grants alike in every store, whatever their ids are.
+func (g stateGrant) key() string {
+	b, err := json.Marshal(g)
+	must(err)
+	return string(b)
 }
 
 func (b *bridge) stateGrant(m store.Manual, who string) stateGrant {
@@ -191,7 +198,7 @@ func (b *bridge) planImport(ctx context.Context, want *state) (*importPlan, erro
 		}
 	}
 	for _, g := range want.Grants {
-		if !slices.ContainsFunc(have.Grants, func(h stateGrant) bool { return sameJSON(h, g) }) {
+		if !slices.ContainsFunc(have.Grants, func(h stateGrant) bool { return h.key() == g.key() }) {
 			p.Grants = append(p.Grants, g)
 		}
 	}
@@ -203,12 +210,6 @@ func sameSite(a, b config.Site) bool {
 		a.Labels, b.Labels = nil, nil
 	}
 	return reflect.DeepEqual(a, b)
-}
-
-func sameJSON(a, b any) bool {
-	x, err1 := json.Marshal(a)
-	y, err2 := json.Marshal(b)
-	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
 
 func (a *app) showImport(ctx context.Context, b *bridge, p *importPlan) error {
@@ -225,7 +226,7 @@ func (a *app) showImport(ctx context.Context, b *bridge, p *importPlan) error {
 			if err != nil {
 				return err
 			}
-			if err := a.showPreview(b, pre, false); err != nil {
+			if err := a.showPreview(b, pre, b.limit([]byte(p.text)), false); err != nil {
 				return err
 			}
 		}
@@ -282,7 +283,7 @@ func (a *app) importGrant(ctx context.Context, b *bridge, g stateGrant) error {
 		return err
 	}
 	if g.Role == "" {
-		m.Actions = g.Actions
+		m.Role, m.Actions = "", g.Actions
 	}
 	m.Reason, m.Ticket = g.Reason, g.Ticket
 	_, err = b.AddGrant(ctx, a.by(), m)

@@ -52,7 +52,7 @@ func TestConsoleBlocksDoWhatTheyShow(t *testing.T) {
 			if b.variant() != "more" || dir == "" {
 				dir = t.TempDir()
 			}
-			if !t.Run(fmt.Sprintf("%s:%d", b.doc, b.line), func(t *testing.T) { runConsole(t, b, dir) }) {
+			if !t.Run(fmt.Sprintf("%s:%d", b.doc, b.line), func(t *testing.T) { dir = runConsole(t, b, dir) }) {
 				break // what comes after stands on it
 			}
 		}
@@ -61,8 +61,9 @@ func TestConsoleBlocksDoWhatTheyShow(t *testing.T) {
 
 const consoleTime = 2 * time.Minute
 
-// runConsole runs the block as one shell session.
-func runConsole(t *testing.T, b block, dir string) {
+// runConsole runs the block as one shell session, and returns the folder that
+// it ends in.
+func runConsole(t *testing.T, b block, dir string) string {
 	all := b.commands()
 	if len(all) == 0 {
 		t.Fatalf("%s:%d: a console block without a $ line", b.doc, b.line)
@@ -72,6 +73,7 @@ func runConsole(t *testing.T, b block, dir string) {
 	for i, c := range all {
 		fmt.Fprintf(&script, "%s\n__rc=$?; printf '\\n\\001%d %%d\\n' $__rc; (exit $__rc)\n", c.text, i)
 	}
+	script.WriteString("printf '\\n\\001in %s' \"$PWD\"\n")
 	ctx, cancel := context.WithTimeout(t.Context(), consoleTime)
 	defer cancel()
 	sh := exec.CommandContext(ctx, "bash", "-c", script.String())
@@ -88,7 +90,9 @@ func runConsole(t *testing.T, b block, dir string) {
 	if ctx.Err() != nil {
 		t.Fatalf("%s:%d: not done after %s (%v); so far:\n%s", b.doc, b.line, consoleTime, err, &out)
 	}
-	compare(t, b, all, out.String())
+	shown, end, _ := strings.Cut(out.String(), "\n\x01in ")
+	compare(t, b, all, shown)
+	return end
 }
 
 var mark = regexp.MustCompile("\n\x01([0-9]+) ([0-9]+)\n")

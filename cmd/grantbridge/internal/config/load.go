@@ -39,13 +39,13 @@ func Load(file string, env Env) (*Loaded, error) {
 // Parse is Load of a text; paths in it are relative to file.
 func Parse(file string, text []byte, env Env) (*Loaded, error) {
 	l := &Loaded{Config: Default(), File: file}
-	doc, err := strict.Decode(file, text, &l.Config, env)
-	if err != nil {
-		return nil, err
-	}
+	doc, _ := strict.Decode(file, text, &l.Config, env)
 	l.literal = findLiterals(file, text)
 	l.anchor(filepath.Dir(file))
-	return l, l.finish(doc, env)
+	if err := l.finish(doc, env); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // None is the configuration without a file.

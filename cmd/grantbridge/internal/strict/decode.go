@@ -19,6 +19,7 @@ type Document struct {
 	lines    []string
 	places   map[string]token.Position
 	problems Problems
+	hidden   []token.Position // values that no excerpt may show
 	lookup   func(string) (string, bool)
 }
 
@@ -52,13 +53,32 @@ func (d *Document) Err() error {
 		return nil
 	}
 	d.problems.sort()
+	for i := range d.problems {
+		d.hide(&d.problems[i])
+	}
 	return d.problems
 }
 
+// hide cuts an excerpt before a value that may be a secret under a wrong name.
+func (d *Document) hide(p *Problem) {
+	for _, h := range d.hidden {
+		if p.Line == h.Line && h.Column > 1 && h.Column <= len(p.Excerpt) {
+			p.Excerpt = p.Excerpt[:h.Column-1] + "…"
+		}
+	}
+}
+
 // Problem notes something wrong with the value at a dotted path, or with the
-// nearest value above it that is in the file.
+// nearest value above it that is in the file. What is wrong in two ways is
+// noted once.
 func (d *Document) Problem(path, format string, args ...any) {
-	d.problems = append(d.problems, d.Place(path, format, args...))
+	p := d.Place(path, format, args...)
+	for _, q := range d.problems {
+		if p.Line > 0 && p.Line == q.Line && p.Column == q.Column {
+			return
+		}
+	}
+	d.problems = append(d.problems, p)
 }
 
 // Place makes a Problem of path without noting it.
@@ -97,12 +117,11 @@ func (d *Document) at(n ast.Node, format string, args ...any) {
 	d.problems = append(d.problems, d.excerpt(p, *n.GetToken().Position))
 }
 
-// secretAt is at for a key whose value may be a secret under a wrong name.
+// unknownKey is at for a key whose value may be a secret under a wrong name.
 func (d *Document) unknownKey(n *ast.MappingValueNode, format string, args ...any) {
 	d.at(n.Key, format, args...)
-	p := &d.problems[len(d.problems)-1]
-	if v := n.Value.GetToken(); v != nil && v.Position.Line == p.Line && v.Position.Column-1 <= len(p.Excerpt) && v.Position.Column > 1 {
-		p.Excerpt = p.Excerpt[:v.Position.Column-1] + "…"
+	if v := n.Value.GetToken(); v != nil {
+		d.hidden = append(d.hidden, *v.Position)
 	}
 }
 
@@ -112,6 +131,7 @@ func (d *Document) syntax(err error) {
 		p.Message = e.GetMessage()
 		if t := e.GetToken(); t != nil {
 			p = d.excerpt(p, *t.Position)
+			p.Excerpt = randomText.ReplaceAllString(p.Excerpt, "…")
 		}
 	}
 	d.problems = append(d.problems, p)

@@ -62,6 +62,9 @@ func mask(line string) string {
 	return userinfo.ReplaceAllString(line, "${1}…@")
 }
 
+// randomText is what may be a secret on a line that is not even YAML.
+var randomText = regexp.MustCompile(`[A-Za-z0-9_+/=-]{16,}`)
+
 var userinfo = regexp.MustCompile(`(://[^/\s:@]*:)[^@\s]*@`)
 
 // Nearest is the name most like word, or "" when none is near.

@@ -1,0 +1,41 @@
+package demo
+
+import (
+	"os"
+	"reflect"
+	"testing"
+)
+
+func TestTheCompanyIsTheSameEachTime(t *testing.T) {
+	a, b := New(), New()
+	if !reflect.DeepEqual(a, b) {
+		t.Error("two calls of New make two companies")
+	}
+	if n := len(a.People); n != oktaPeople+entraPeople {
+		t.Errorf("%d people", n)
+	}
+	seen := map[string]bool{}
+	for _, p := range a.People {
+		if seen[p.Login] {
+			t.Errorf("two people are called %s", p.Login)
+		}
+		seen[p.Login] = true
+	}
+	clara := a.People[0]
+	if clara.Login != "clara.moreau" || !reflect.DeepEqual(clara.Groups, []string{"Marketing EMEA"}) {
+		t.Errorf("the first person is %+v", clara)
+	}
+	if s := a.Sites[19]; s.ID != 20 || s.Name != "Staging shop EU" {
+		t.Errorf("site 20 is %+v", s)
+	}
+}
+
+func TestTheExampleAtTheTopIsTheDemosMapping(t *testing.T) {
+	top, err := os.ReadFile("../../../../mapping.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(top) != string(Mapping) {
+		t.Error("mapping.example.yaml differs; cp cmd/grantbridge/internal/demo/mapping.yaml mapping.example.yaml")
+	}
+}

@@ -1,0 +1,182 @@
+package mapping
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+
+	"grantbridge/access"
+)
+
+// moveKey is a way to move; with the sites it is a mover.
+type moveKey struct {
+	token        bool
+	from, to     access.Level
+	gained, lost int32
+	sites        int32
+}
+
+// mover is classes that move the same way on the same sites.
+type mover struct {
+	moveKey
+	classes []*class
+	people  int
+}
+
+func (d *differ) move(k moveKey, sites bitmap, c *class) {
+	k.sites = d.internMap(sites)
+	m, ok := d.moves[k]
+	if !ok {
+		m = &mover{moveKey: k}
+		d.moves[k] = m
+		d.order = append(d.order, m)
+	}
+	m.classes, m.people = append(m.classes, c), m.people+len(c.members)
+}
+
+// collect turns movers into moves. Sites that the same movers touch share the
+// list of people.
+func (d *differ) collect() []Move {
+	ways := map[moveKey]int{}
+	var keys []moveKey
+	perSite := map[[2]int][]int32{} // way, place → movers
+	for n, m := range d.order {
+		way := m.moveKey
+		way.sites = 0
+		w, ok := ways[way]
+		if !ok {
+			w = len(keys)
+			ways[way] = w
+			keys = append(keys, way)
+		}
+		b := d.maps[m.sites]
+		for i := range d.places {
+			if b.has(i) {
+				perSite[[2]int{w, i}] = append(perSite[[2]int{w, i}], int32(n))
+			}
+		}
+	}
+	lists := map[string][]access.PersonID{}
+	out := make([]Move, 0, len(perSite))
+	for at, movers := range perSite {
+		k := keys[at[0]]
+		out = append(out, Move{Site: d.places[at[1]], Token: k.token, From: k.from, To: k.to, Actions: d.names(k), People: d.list(lists, movers)})
+	}
+	slices.SortFunc(out, compareMoves)
+	return out
+}
+
+func (d *differ) list(lists map[string][]access.PersonID, movers []int32) []access.PersonID {
+	key := make([]byte, 0, 4*len(movers))
+	for _, m := range movers {
+		key = binary.BigEndian.AppendUint32(key, uint32(m))
+	}
+	if list, ok := lists[string(key)]; ok {
+		return list
+	}
+	n := 0
+	for _, m := range movers {
+		n += d.order[m].people
+	}
+	list := make([]access.PersonID, 0, n)
+	for _, m := range movers {
+		for _, c := range d.order[m].classes {
+			list = append(list, c.members...)
+		}
+	}
+	slices.Sort(list)
+	lists[string(key)] = list
+	return list
+}
+
+// names are up to five actions gained (+) or lost (-).
+func (d *differ) names(k moveKey) []string {
+	if k.from != k.to {
+		return nil
+	}
+	var out []string
+	for _, side := range []struct {
+		sign string
+		set  int32
+	}{{"-", k.lost}, {"+", k.gained}} {
+		for a := range d.sets[side.set].All() {
+			if len(out) == 5 {
+				return out
+			}
+			out = append(out, side.sign+d.cat.Name(a))
+		}
+	}
+	return out
+}
+
+// compareMoves orders removals first, the deepest fall before all, then by site.
+func compareMoves(a, b Move) int {
+	return cmp.Or(
+		cmp.Compare(int(a.To)-int(a.From), int(b.To)-int(b.From)),
+		cmp.Compare(a.To, b.To),
+		compareBool(a.Token, b.Token),
+		slices.Compare(b.Actions, a.Actions), // - before +
+		cmp.Compare(a.Site, b.Site),
+		slices.Compare(a.People, b.People),
+	)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// hash is SHA-256 over everything but itself, in a form of its own: numbers as
+// eight bytes, texts and lists after their lengths.
+func (p *Plan) hash() string {
+	h := sha256.New()
+	var buf []byte
+	number := func(n int64) { buf = binary.BigEndian.AppendUint64(buf, uint64(n)) }
+	for _, n := range []int{p.Lose, p.Down, p.Gain, p.Up, p.SuperusersBefore, p.SuperusersAfter, len(p.Moves)} {
+		number(int64(n))
+	}
+	digests := map[*access.PersonID][32]byte{}
+	for _, m := range p.Moves {
+		number(int64(m.Site))
+		buf = append(buf, byte(m.From), byte(m.To), '-')
+		if m.Token {
+			buf[len(buf)-1] = 't'
+		}
+		number(int64(len(m.Actions)))
+		for _, a := range m.Actions {
+			number(int64(len(a)))
+			buf = append(buf, a...)
+		}
+		number(int64(len(m.People)))
+		sum := peopleDigest(digests, m.People)
+		buf = append(buf, sum[:]...)
+		h.Write(buf)
+		buf = buf[:0]
+	}
+	h.Write(buf)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// peopleDigest is the hash of one list, made once for all moves that share it.
+func peopleDigest(digests map[*access.PersonID][32]byte, people []access.PersonID) [32]byte {
+	if len(people) == 0 {
+		return sha256.Sum256(nil)
+	}
+	if sum, ok := digests[&people[0]]; ok {
+		return sum
+	}
+	b := make([]byte, 0, 8*len(people))
+	for _, id := range people {
+		b = binary.BigEndian.AppendUint64(b, uint64(id))
+	}
+	sum := sha256.Sum256(b)
+	digests[&people[0]] = sum
+	return sum
+}
