@@ -120,7 +120,7 @@ func (i *IdP) narrow(n *node) error {
 func (i *IdP) readRole(role *node, now time.Time) error {
 	i.WantsSigned = role.attrOr("WantAuthnRequestsSigned", "false") == "true" || role.attrOr("WantAuthnRequestsSigned", "") == "1"
 	for _, f := range role.children(nsMetadata, "NameIDFormat") {
-		i.NameIDFormats = append(i.NameIDFormats, strings.TrimSpace(f.text))
+		i.NameIDFormats = append(i.NameIDFormats, trim(f.text))
 	}
 	var err error
 	if i.SSO, err = endpoints(role, "SingleSignOnService"); err != nil {

@@ -44,9 +44,18 @@ func ticket(kind TicketKind, source, id string, until time.Time) Ticket {
 	return Ticket{Kind: kind, Key: hex.EncodeToString(h.Sum(nil)), Until: until}
 }
 
-// tickets are what an identity uses up. An assertion's time is bounded by its
+// Reason is why something is refused when this ticket was used before.
+func (t Ticket) Reason() Reason {
+	if t.Kind == TicketRequest {
+		return RequestSpent
+	}
+	return Replayed
+}
+
+// Tickets are what an identity uses up, for a caller of Judge who spends them in
+// a transaction of his own, together with what the sign-in writes. An assertion's time is bounded by its
 // age and not by what it says itself: LemonLDAP::NG says 20 hours.
-func (p *Provider) tickets(id *Identity) []Ticket {
+func (p *Provider) Tickets(id *Identity) []Ticket {
 	until := id.IssuedAt.Add(p.c.MaxAge + 2*p.c.Skew)
 	all := []Ticket{ticket(TicketAssertion, p.c.Source, id.AssertionID, until)}
 	if id.Request != "" {
@@ -68,8 +77,8 @@ func spend(ctx context.Context, replay Replay, tickets []Ticket, now time.Time) 
 		return r
 	case spent < 0:
 		return nil
-	case spent < len(tickets) && tickets[spent].Kind == TicketRequest:
-		return reject(RequestSpent, "a request that waits", "one that was answered")
+	case spent < len(tickets):
+		return reject(tickets[spent].Reason(), "a first use", "another one")
 	}
 	return reject(Replayed, "a first use", "another one")
 }
