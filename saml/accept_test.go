@@ -109,7 +109,7 @@ func TestFiftyAtOnceSignInOnceOnThreeReplicas(t *testing.T) {
 
 type brokenStore struct{}
 
-func (brokenStore) Spend(context.Context, []saml.Ticket, time.Time) (int, error) {
+func (brokenStore) Spend(context.Context, []string, time.Time, time.Time) (int, error) {
 	return -1, errors.New("connection refused")
 }
 

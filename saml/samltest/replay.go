@@ -2,6 +2,7 @@ package samltest
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,47 +16,45 @@ import (
 // replica over the same memory; one is enough.
 func TestReplay(t *testing.T, replicas ...saml.Replay) {
 	t.Helper()
-	ticket := func(kind saml.TicketKind, key string) saml.Ticket {
-		return saml.Ticket{Kind: kind, Key: t.Name() + key, Until: Now.Add(10 * time.Minute)}
-	}
-	spend := func(t *testing.T, i int, at time.Duration, tickets ...saml.Ticket) int {
+	spend := func(t *testing.T, i int, at time.Duration, keys ...string) int {
 		t.Helper()
-		spent, err := replicas[i%len(replicas)].Spend(t.Context(), tickets, Now.Add(at))
+		own := make([]string, len(keys))
+		for i, k := range keys {
+			own[i] = keyOf(t, k)
+		}
+		spent, err := replicas[i%len(replicas)].Spend(t.Context(), own, Now.Add(10*time.Minute), Now.Add(at))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return spent
 	}
-	t.Run("a ticket is used once, on any replica", func(t *testing.T) {
-		a := ticket(saml.TicketAssertion, "once")
+	t.Run("a key is used once, on any replica", func(t *testing.T) {
 		for i := range 5 {
-			if got, want := spend(t, i, time.Duration(i)*time.Second, a), min(i, 1)-1; got != want {
+			if got, want := spend(t, i, time.Duration(i)*time.Second, "once"), min(i, 1)-1; got != want {
 				t.Errorf("use %d: %d; want %d", i+1, got, want)
 			}
 		}
 	})
-	t.Run("all tickets are used, or none", func(t *testing.T) {
-		a, b, c := ticket(saml.TicketAssertion, "a"), ticket(saml.TicketRequest, "b"), ticket(saml.TicketAssertion, "c")
-		if got := spend(t, 0, 0, a, b); got != -1 {
+	t.Run("all keys are used, or none", func(t *testing.T) {
+		if got := spend(t, 0, 0, "a", "b"); got != -1 {
 			t.Fatalf("first use: %d", got)
 		}
-		if got := spend(t, 1, 0, c, b); got != 1 {
-			t.Errorf("the second ticket was used: %d", got)
+		if got := spend(t, 1, 0, "c", "b"); got != 1 {
+			t.Errorf("the second key was used: %d", got)
 		}
-		if got := spend(t, 2, 0, c); got != -1 {
-			t.Errorf("a refused call used its first ticket up: %d", got)
+		if got := spend(t, 2, 0, "c"); got != -1 {
+			t.Errorf("a refused call used its first key up: %d", got)
 		}
 	})
-	t.Run("a ticket is remembered until its end", func(t *testing.T) {
-		a := ticket(saml.TicketLogout, "until")
-		if got := spend(t, 0, 0, a); got != -1 {
+	t.Run("a key is remembered until its end", func(t *testing.T) {
+		if got := spend(t, 0, 0, "until"); got != -1 {
 			t.Fatalf("first use: %d", got)
 		}
-		if got := spend(t, 1, 10*time.Minute, a); got != 0 {
+		if got := spend(t, 1, 10*time.Minute, "until"); got != 0 {
 			t.Errorf("at its end: %d", got)
 		}
 	})
-	t.Run("no ticket is no use", func(t *testing.T) {
+	t.Run("no key is no use", func(t *testing.T) {
 		if got := spend(t, 0, 0); got != -1 {
 			t.Errorf("got %d", got)
 		}
@@ -63,19 +62,21 @@ func TestReplay(t *testing.T, replicas ...saml.Replay) {
 	t.Run("of fifty at once one is the first", func(t *testing.T) { race(t, replicas) })
 }
 
+// keyOf is a key as this package makes them, of this test alone.
+func keyOf(t *testing.T, name string) string {
+	return fmt.Sprintf("assertion:%x", sha256.Sum256([]byte(t.Name()+name)))
+}
+
 func race(t *testing.T, replicas []saml.Replay) {
 	for round := range 5 {
-		tickets := []saml.Ticket{
-			{Kind: saml.TicketAssertion, Key: fmt.Sprint(t.Name(), "a", round), Until: Now.Add(time.Minute)},
-			{Kind: saml.TicketRequest, Key: fmt.Sprint(t.Name(), "r", round), Until: Now.Add(time.Minute)},
-		}
+		keys := []string{keyOf(t, fmt.Sprint("a", round)), keyOf(t, fmt.Sprint("r", round))}
 		var first atomic.Int32
 		var group sync.WaitGroup
 		start := make(chan struct{})
 		for i := range 50 {
 			group.Go(func() {
 				<-start
-				spent, err := replicas[i%len(replicas)].Spend(context.Background(), tickets, Now)
+				spent, err := replicas[i%len(replicas)].Spend(context.Background(), keys, Now.Add(time.Minute), Now)
 				if err != nil {
 					t.Error(err)
 				}
