@@ -214,6 +214,14 @@ type ReadGroup struct {
 	Groups   []EntryID
 	// Unresolved are members that name no entry that was read.
 	Unresolved []string
+	// Former are names that it still lists and that entries had before.
+	Former []FormerName
+}
+
+// FormerName is a DN or login that an entry had and that nobody has now.
+type FormerName struct {
+	Name string
+	ID   EntryID
 }
 
 // Gone is an entry that is not there any more, with what proves it.
