@@ -261,6 +261,8 @@ type Reading struct {
 	At     time.Time
 	Mode   string // "full", or as in Checkpoint
 	Full   bool
+	// Swept: the ids of all entries were read, if not all of their content.
+	Swept bool
 	// Depth is how deep groups in groups count; 0 is not at all.
 	Depth int
 	// Both proofs are complete, or the reading changes nothing.

@@ -9,23 +9,25 @@ import (
 // a canonical name.
 type finder struct {
 	accounts []*directory.ReadAccount
-	byDN     map[string]*directory.ReadAccount
+	byDN     map[string]*directory.ReadAccount // lazily, unless it was given
 	logins   map[string]*directory.ReadAccount // lazily
 	keys     map[string]*directory.ReadAccount // lazily, by canonical DN
 	folds    map[string]*directory.ReadAccount // lazily, by folded login
 }
 
 func newFinder(accounts []*directory.ReadAccount, byDN map[string]*directory.ReadAccount) *finder {
-	if byDN == nil {
-		byDN = make(map[string]*directory.ReadAccount, len(accounts))
-		for _, a := range accounts {
-			byDN[a.DN] = a
-		}
-	}
 	return &finder{accounts: accounts, byDN: byDN}
 }
 
-func (f *finder) exactDN(v []byte) *directory.ReadAccount { return f.byDN[string(v)] }
+func (f *finder) exactDN(v []byte) *directory.ReadAccount {
+	if f.byDN == nil {
+		f.byDN = make(map[string]*directory.ReadAccount, len(f.accounts))
+		for _, a := range f.accounts {
+			f.byDN[a.DN] = a
+		}
+	}
+	return f.byDN[string(v)]
+}
 
 func (f *finder) exactLogin(v []byte) *directory.ReadAccount {
 	f.indexLogins()
@@ -46,7 +48,7 @@ func (f *finder) indexLogins() {
 
 // DN finds an account by any way to write its name.
 func (f *finder) DN(name string) *directory.ReadAccount {
-	if a := f.byDN[name]; a != nil {
+	if a := f.exactDN([]byte(name)); a != nil {
 		return a
 	}
 	if f.keys == nil {

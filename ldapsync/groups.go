@@ -19,7 +19,7 @@ type groups struct {
 	list    []*found
 	byDN    map[string]*found
 	slots   map[string]groupSlot
-	control func(id directory.EntryID, controls []byte) error
+	control func(controls []byte) (skip bool, err error)
 
 	nameless, twice int
 	ranged          bool // some list came in parts
@@ -92,6 +92,11 @@ func (c *groups) slotOf(name []byte) groupSlot {
 }
 
 func (c *groups) entry(e *entry) error {
+	if c.control != nil {
+		if skip, err := c.control(e.controls); skip || err != nil {
+			return err
+		}
+	}
 	f := &found{ReadGroup: directory.ReadGroup{DN: string(e.dn), Whole: true}}
 	c.ids = c.ids[:0]
 	named, listed, demands := false, false, false
@@ -124,11 +129,6 @@ func (c *groups) entry(e *entry) error {
 			f.Token = ridOf(vs[0])
 		case slotClass:
 			demands = slices.ContainsFunc(vs, demandsMember)
-		}
-	}
-	if c.control != nil {
-		if err := c.control(f.ID, e.controls); err != nil {
-			return err
 		}
 	}
 	if !named {

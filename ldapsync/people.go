@@ -23,8 +23,9 @@ type people struct {
 	nameless int
 	twice    int
 	expect   int
-	// control, when set, is shown every entry's controls (RFC 4533).
-	control func(id directory.EntryID, controls []byte) error
+	// control, when set, is shown every entry's controls (RFC 4533) and may say
+	// that the entry is none of ours.
+	control func(controls []byte) (skip bool, err error)
 	text    []byte
 	values  [][][]byte
 }
@@ -93,6 +94,11 @@ func (c *people) slotOf(name []byte) int {
 }
 
 func (c *people) entry(e *entry) error {
+	if c.control != nil {
+		if skip, err := c.control(e.controls); skip || err != nil {
+			return err
+		}
+	}
 	clear(c.values)
 	for _, a := range e.attrs {
 		if i := c.slotOf(a.name); i != ignored {
@@ -100,11 +106,6 @@ func (c *people) entry(e *entry) error {
 		}
 	}
 	id, ok := c.p.parseID(c.first(slotID))
-	if c.control != nil {
-		if err := c.control(id, e.controls); err != nil {
-			return err
-		}
-	}
 	if !ok {
 		c.nameless++
 		return nil

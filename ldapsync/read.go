@@ -86,8 +86,9 @@ type reading struct {
 	s     *session
 	old   directory.State
 	at    time.Time
-	mark  string   // the watermark when it began
-	stale []string // why what follows must not be believed
+	mark  string    // the watermark when it began
+	stale []string  // why what follows must not be believed
+	sync  *syncFeed // set while a full reading is a refresh of RFC 4533
 	out   directory.Reading
 }
 
@@ -130,8 +131,11 @@ func (r *reading) checkpoint(mode Mode, cookie []byte) directory.Checkpoint {
 // full reads everything.
 func (r *reading) full() error {
 	r.out.Full, r.out.Mode = true, string(ModeFull)
+	if r.s.mode() == ModeSyncrepl && r.s.p.kind != OpenLDAP {
+		r.sync = &syncFeed{r: r}
+	}
 	people := newPeople(r.s.cfg, r.s.p, len(r.old.Accounts))
-	users, err := r.s.pages(query{name: "users", base: r.s.cfg.Users.Base, filter: r.s.cfg.Users.Filter, attrs: people.attributes()}, people)
+	users, err := r.allUsers(people)
 	if err != nil {
 		return err
 	}
@@ -140,7 +144,7 @@ func (r *reading) full() error {
 	r.out.Accounts = people.accounts
 
 	list := newGroups(r.s.cfg, r.s.p, newFinder(people.accounts, people.byDN))
-	groups, err := r.s.pages(query{name: "groups", base: r.s.cfg.Groups.Base, filter: r.s.cfg.Groups.Filter, attrs: list.attributes()}, list)
+	groups, err := r.allGroups(list)
 	if err != nil {
 		return err
 	}
@@ -158,6 +162,20 @@ func (r *reading) full() error {
 	cookie, mode := r.first()
 	r.out.To = r.checkpoint(mode, cookie)
 	return nil
+}
+
+func (r *reading) allUsers(to *people) (directory.Leg, error) {
+	if r.sync != nil {
+		return r.sync.users(to)
+	}
+	return r.s.pages(query{name: "users", base: r.s.cfg.Users.Base, filter: r.s.cfg.Users.Filter, attrs: to.attributes()}, to)
+}
+
+func (r *reading) allGroups(to *groups) (directory.Leg, error) {
+	if r.sync != nil {
+		return r.sync.groups(to)
+	}
+	return r.s.pages(query{name: "groups", base: r.s.cfg.Groups.Base, filter: r.s.cfg.Groups.Filter, attrs: to.attributes()}, to)
 }
 
 // members completes the groups that were read: open ranges, ids of members,

@@ -260,6 +260,9 @@ func (s *Server) attributes(e *Entry, asked []string) []Attribute {
 			vs = slices.Clone(vs)
 			s.Shuffle(len(vs), func(i, j int) { vs[i], vs[j] = vs[j], vs[i] })
 		}
+		if s.RangeMute && option != "" {
+			continue
+		}
 		if s.Range > 0 && strings.EqualFold(name, "member") && (option != "" || len(vs) > s.Range) {
 			out = append(out, s.ranged(name, option, vs)...)
 			continue

@@ -22,6 +22,8 @@ type Server struct {
 	// Range is how many values of a member list are sent at a time, as Active
 	// Directory does; 0 sends all.
 	Range int
+	// RangeMute answers a request for a range with nothing.
+	RangeMute bool
 	// PageMax refuses larger pages, SizeMax is the most entries of a search.
 	PageMax, SizeMax int
 	// NoSync takes RFC 4533 away; NoLog makes it answer with a present phase,
