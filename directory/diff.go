@@ -290,10 +290,10 @@ func (m *merger) missingAccount(old *ReadAccount) *ReadAccount {
 }
 
 // isGone weighs what is said of an entry that was not read. Confirmed absence
-// counts in a full reading only; there it is confirmed that it was missing.
+// counts only where all were asked for; there it is confirmed that it was missing.
 func (m *merger) isGone(id EntryID) (Gone, Evidence) {
 	g, said := m.gone[id]
-	if !said || g.Evidence != Explicit && !(g.Evidence == Confirmed && m.r.Full) {
+	if !said || g.Evidence != Explicit && !(g.Evidence == Confirmed && (m.r.Full || m.r.Swept)) {
 		return g, Unproven
 	}
 	return g, g.Evidence

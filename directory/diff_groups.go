@@ -28,7 +28,8 @@ func (m *merger) group(old, now *ReadGroup) *ReadGroup {
 	g := *now
 	if why := m.incredible(old, now); why != "" {
 		m.doubt(g.ID, g.DN, true, "%s; who is in it stays as it was", why)
-		g.Accounts, g.Groups, g.Unresolved, g.Stamp, g.Whole = old.Accounts, old.Groups, old.Unresolved, old.Stamp, old.Whole
+		g.Accounts, g.Groups, g.Unresolved, g.Former = old.Accounts, old.Groups, old.Unresolved, old.Former
+		g.Stamp, g.Whole = old.Stamp, old.Whole
 	}
 	if sameGroup(old, &g) {
 		return old
@@ -44,7 +45,7 @@ func (m *merger) group(old, now *ReadGroup) *ReadGroup {
 
 func sameGroup(a, b *ReadGroup) bool {
 	return a.DN == b.DN && a.Name == b.Name && a.Description == b.Description && a.Token == b.Token && a.Stamp == b.Stamp && a.Whole == b.Whole &&
-		slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Unresolved, b.Unresolved)
+		slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Unresolved, b.Unresolved) && slices.Equal(a.Former, b.Former)
 }
 
 // incredible says why the members of now are not believed. A list that changed

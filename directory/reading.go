@@ -214,6 +214,14 @@ type ReadGroup struct {
 	Groups   []EntryID
 	// Unresolved are members that name no entry that was read.
 	Unresolved []string
+	// Former are names that it still lists and that entries had before.
+	Former []FormerName
+}
+
+// FormerName is a DN or login that an entry had and that nobody has now.
+type FormerName struct {
+	Name string
+	ID   EntryID
 }
 
 // Gone is an entry that is not there any more, with what proves it.
@@ -253,6 +261,8 @@ type Reading struct {
 	At     time.Time
 	Mode   string // "full", or as in Checkpoint
 	Full   bool
+	// Swept: the ids of all entries were read, if not all of their content.
+	Swept bool
 	// Depth is how deep groups in groups count; 0 is not at all.
 	Depth int
 	// Both proofs are complete, or the reading changes nothing.
