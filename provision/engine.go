@@ -65,6 +65,8 @@ type Engine struct {
 	advancing sync.Mutex // one advance at a time
 	picture   atomic.Pointer[picture]
 
+	catchUp *rate.Limiter // for credentials that are not known yet
+
 	burstMu sync.Mutex
 	bursts  map[string]*rate.Limiter
 	heard   map[string]time.Time // when a source last changed something
@@ -81,6 +83,7 @@ func New(ctx context.Context, st *store.Store, c Config) (*Engine, error) {
 		st:        st,
 		holder:    access.NewHolder(c.MaxStaleness),
 		names:     newNames(),
+		catchUp:   rate.NewLimiter(5, 5),
 		bursts:    map[string]*rate.Limiter{},
 		heard:     map[string]time.Time{},
 		lastKnown: map[string]*Known{},

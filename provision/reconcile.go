@@ -53,8 +53,8 @@ type Reconciled struct {
 	Hold  store.Hold // of a held plan
 	// Urgent is what was done although the rest is held: accounts that the
 	// directory itself says are disabled or deleted.
-	Urgent    SyncCounts
-	Doubts    []directory.Doubt
+	Urgent SyncCounts
+	Doubts []directory.Doubt
 	// Conflicts are new accounts with the name of another one; they get nothing
 	// until Settle.
 	Conflicts []*directory.ReadAccount

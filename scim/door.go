@@ -52,6 +52,7 @@ type Door struct {
 	engine *provision.Engine
 	Config
 	limiters sync.Map // source -> *rate.Limiter
+	walks    walks
 }
 
 // New makes the door to engine.
