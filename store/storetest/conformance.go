@@ -60,6 +60,10 @@ var conformance = []struct {
 	{"the audit keeps no secret", auditSecrets},
 	{"leases are held by one, and fence", leases},
 	{"people are read by id, by revision and with times", readPeople},
+	{"operations that are done together are never seen apart", together},
+	{"what a directory said is kept under its lease", readState},
+	{"the last reports of a source's runs are kept", runs},
+	{"accounts, groups and members of one source", sourceRows},
 	{"filters find what they say", filters},
 	{"pages are stable", pages},
 }
