@@ -207,23 +207,23 @@ const touchPeople = `
 // decision is what one operation decides, against the head that it will change.
 type decision struct {
 	writes
-	b     *batch
-	head  head // as left by the operations before; its ids are taken from here
-	now   int64
-	rev   int64 // that the operation gets if it changes anything
-	by    By
-	ctx   context.Context
-	entry *entry // what the audit says; nil when nothing changes
-	paths map[string]int64
-	keys  []key
-	more  questions
+	b            *batch
+	head         head // as left by the operations before; its ids are taken from here
+	now          int64
+	rev          int64 // that the operation gets if it changes anything
+	by           By
+	ctx          context.Context
+	entry        *entry // what the audit says; nil when nothing changes
+	paths        map[string]int64
+	keys, shared []key
+	more         questions
 }
 
 // claim refuses to go on with errLater when an operation of this batch that
-// changes something has one of keys.
+// changes something looked at or changed one of keys.
 func (d *decision) claim(keys ...key) error {
 	for _, k := range keys {
-		if d.b.claimed[k] {
+		if d.b.claimed[k] != free {
 			return errLater
 		}
 	}
@@ -231,13 +231,33 @@ func (d *decision) claim(keys ...key) error {
 	return nil
 }
 
+// share is claim for what the operation only looks at: others may look too.
+func (d *decision) share(keys ...key) error {
+	for _, k := range keys {
+		if d.b.claimed[k] == changed {
+			return errLater
+		}
+	}
+	d.shared = append(d.shared, keys...)
+	return nil
+}
+
+// use is what the operations of a batch do with a key.
+type use uint8
+
+const (
+	free use = iota
+	lookedAt
+	changed
+)
+
 // batch is one transaction.
 type batch struct {
 	s       *Store
 	w       writer
 	head    head
 	now     int64
-	claimed map[key]bool
+	claimed map[key]use
 	writes  writes
 	entries []*entry
 	paths   map[string]int64 // found or made in this batch
@@ -330,7 +350,7 @@ func (s *Store) fail(jobs []*job, err error) {
 
 // attempt runs one transaction.
 func (s *Store) attempt(jobs []*job) (*batch, error) {
-	b := &batch{s: s, claimed: map[key]bool{}, paths: map[string]int64{}, asked: map[string]int{}}
+	b := &batch{s: s, claimed: map[key]use{}, paths: map[string]int64{}, asked: map[string]int{}}
 	var q questions
 	for _, j := range jobs {
 		j.err, j.held, j.receipt = nil, false, Receipt{}
@@ -423,8 +443,11 @@ func (b *batch) accept(j *job, d *decision) {
 	for p, id := range d.paths {
 		b.paths[p] = id
 	}
+	for _, k := range d.shared {
+		b.claimed[k] = max(b.claimed[k], lookedAt)
+	}
 	for _, k := range d.keys {
-		b.claimed[k] = true
+		b.claimed[k] = changed
 	}
 	j.receipt = Receipt{Revision: d.rev, Changed: true}
 }

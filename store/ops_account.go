@@ -302,9 +302,6 @@ func (w *accountWork) put(d *decision, a directory.Account, action string) error
 // claim keeps from this batch whoever needs what a has or had.
 func (w *accountWork) claim(d *decision, a directory.Account) error {
 	keys := []key{{kind: 'a', a: w.uid}}
-	if a.Person != 0 {
-		keys = append(keys, key{kind: 'p', n: a.Person})
-	}
 	for _, o := range []directory.Account{w.old, a} {
 		if o.Login != "" {
 			keys = append(keys, key{kind: 'l', a: a.Source, b: directory.Fold(o.Login)})

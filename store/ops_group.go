@@ -92,6 +92,11 @@ const (
 		ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, display = excluded.display,
 			display_key = excluded.display_key, dn = excluded.dn, doc = excluded.doc,
 			members = excluded.members, modified = excluded.modified, rev = excluded.rev, deleted = excluded.deleted`
+	// endSyncedOf is endSynced for many people of one source.
+	endSyncedOf = `
+		UPDATE manuals SET ended = $1, ended_by = 'sync of ' || CAST($2 AS TEXT), rev = $3
+		WHERE ended = 0 AND until_sync = $2 AND until_sync <> '' AND subject_kind = 1
+			AND subject_id IN (SELECT r.id FROM rowset($4, id bigint) r)`
 	park = `
 		INSERT INTO parked (group_id, ref)
 		SELECT r.group_id, r.ref FROM rowset($1, group_id bigint, ref text) r`
@@ -408,20 +413,20 @@ func (w *groupWork) claim(d *decision, g directory.Group) error {
 			keys = append(keys, key{kind: 'e', a: g.Source, b: o.ExternalID})
 		}
 	}
+	var looks []key
 	for _, refs := range [][]string{w.add, w.remove} {
 		for _, ref := range refs {
-			keys = append(keys, key{kind: 'a', a: ref})
+			looks = append(looks, key{kind: 'a', a: ref})
 			if w.op.Change.Members.Park {
-				keys = append(keys, key{kind: 'x', a: g.Source, b: ref})
+				looks = append(looks, key{kind: 'x', a: g.Source, b: ref})
 			}
 		}
 	}
-	for _, ms := range [][]member{w.come, w.going} {
-		for _, m := range ms {
-			if m.person != 0 {
-				keys = append(keys, key{kind: 'p', n: m.person})
-			}
-		}
+	for _, m := range w.going { // found by a group, not by a reference
+		looks = append(looks, key{kind: 'a', a: m.ref})
+	}
+	if err := d.share(looks...); err != nil {
+		return err
 	}
 	return d.claim(keys...)
 }
@@ -439,11 +444,19 @@ func (w *groupWork) writeMembers(d *decision, group int64) {
 	for _, ref := range w.free {
 		d.tell(unpark, group, ref)
 	}
+	var people []int64
 	for _, ms := range [][]member{w.join, w.leave} {
 		for _, m := range ms {
 			d.touch(m.person, d.rev)
-			d.tell(endSynced, w.op.Change.Source, m.person, d.now, d.rev)
+			people = append(people, m.person)
 		}
+	}
+	if len(people) > small {
+		d.tellAlone(endSyncedOf, d.now, w.op.Change.Source, d.rev, people)
+		return
+	}
+	for _, p := range people {
+		d.tell(endSynced, w.op.Change.Source, p, d.now, d.rev)
 	}
 }
 

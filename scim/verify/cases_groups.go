@@ -252,7 +252,9 @@ func errorCases() []Case {
 		advised("wrong-schemas", "another resource's schema", "", usual(`{"schemas": ["`+groupURN+`"]}`)),
 		create("broken-json", "JSON that breaks off", "invalidSyntax", func(t *T) any { return `{"schemas":["` + userURN + `"],"userName":"{tag}"` }),
 		create("array-body", "an array for a body", "invalidSyntax", func(t *T) any { return `[]` }),
-		create("empty-body", "no body", "invalidSyntax", func(t *T) any { return nil }),
+		must("rfc7644-3.3-refuses-empty-body", "a POST without a body is refused", func(t *T) {
+			t.ask("POST", "/Users", nil, "Content-Type", "application/scim+json").isError(400, "")
+		}),
 		advised("trailing-garbage", "something behind the JSON", "invalidSyntax", func(t *T) any {
 			return t.with(`{"schemas":["`+userURN+`"],"userName":"{name}"} trailing`, "{name}", t.newName())
 		}),

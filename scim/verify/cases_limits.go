@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -83,7 +84,12 @@ func limitCases() []Case {
 			return res
 		}).shouldBe(),
 		sane("body-number", "a number beyond all bounds is dealt with", func(t *T) *Response {
-			return t.create("/Users", t.userBodyRaw(`"gbvNumber": 1e999999`))
+			res := t.create("/Users", t.userBodyRaw(`"gbvNumber": 1e999999`))
+			var plain any
+			if err := json.Unmarshal(res.Body, &plain); res.Status == 201 && err != nil {
+				t.fail("a refusal, or an answer any JSON reader reads", err.Error())
+			}
+			return res
 		}),
 		sane("body-nul", "a string with NUL is dealt with", func(t *T) *Response {
 			return t.create("/Users", t.userBodyRaw(`"displayName": "a\u0000b"`))

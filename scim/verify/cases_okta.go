@@ -18,7 +18,7 @@ const oktaUser = `{
 	"name": {"givenName": "Vera", "familyName": "Ify"},
 	"emails": [{"primary": true, "value": "{name}", "type": "work", "display": "{name}"}],
 	"displayName": "Vera Ify", "locale": "en-US", "externalId": "00u{name}",
-	"groups": [], "password": "1mz050nq{tag}", "active": true
+	"groups": [], "password": "{password}", "active": true
 }`
 
 func (t *T) oktaUser() resource {
@@ -94,7 +94,7 @@ func oktaCases() []Case {
 		}).need(NeedPatch),
 		flow("okta-oin-password", "OIN: a password is set by replace without a path", func(t *T) {
 			u := t.oktaUser()
-			t.okta("PATCH", u.path, `{"schemas":["`+patchURN+`"],"Operations":[{"op":"replace","value":{"password":"n3w-{tag}"}}]}`).isStatus(200, 204)
+			t.okta("PATCH", u.path, `{"schemas":["`+patchURN+`"],"Operations":[{"op":"replace","value":{"password":"{password}"}}]}`).isStatus(200, 204)
 		}).need(NeedPatch),
 		flow("okta-group-create", "a group is created with members []", func(t *T) {
 			t.okta("POST", "/Groups", `{"schemas":["`+groupURN+`"],"displayName":"{tag}-g","members":[]}`).isStatus(201).has(want{"id": present, "displayName": "{tag}-g"})

@@ -75,18 +75,18 @@ func projectionCases() []Case {
 			t.get(g.path + "?attributes=displayName").isStatus(200).has(want{"displayName": g.name, "id": g.id, "members": nil})
 		}).need(NeedGroups),
 		must("rfc7643-2.2-password-hidden", "a password is never answered", func(t *T) {
-			body := t.userBody(t.newName(), `{"password": "Tr0ub4dor&3-{tag}"}`)
+			body := t.userBody(t.newName(), `{"password": "{password}"}`)
 			res := t.create("/Users", body).isStatus(201)
 			res.has(want{"password": nil})
 			t.read("/Users/" + url.PathEscape(lookupString(res.doc, "id"))).has(want{"password": nil})
 		}).mean("a password that comes back stands in every log on the way"),
 		must("rfc7643-2.2-password-hidden-asked", "a password is not answered when asked for by name", func(t *T) {
-			u := t.user(`{"password": "Tr0ub4dor&3-{tag}"}`)
+			u := t.user(`{"password": "{password}"}`)
 			t.get(u.path + "?attributes=password,userName").isStatus(200).has(want{"password": nil, "userName": present})
 		}),
 		must("rfc7643-2.2-password-not-filtered", "nobody is found by password", func(t *T) {
-			t.user(`{"password": "Tr0ub4dor&3-{tag}"}`)
-			res := t.query("/Users", "filter", t.fill(`password eq "Tr0ub4dor&3-{tag}"`))
+			t.user(`{"password": "{password}"}`)
+			res := t.query("/Users", "filter", t.fill(`password eq "{password}"`))
 			if res.Status != 200 {
 				res.isRefused()
 				return
@@ -156,13 +156,6 @@ func searchCases() []Case {
 		should("rfc7644-3.4.3-get", "GET on .search is no user", func(t *T) {
 			res := t.get("/Users/.search")
 			t.ok(res.Status == 405 || res.Status == 404 || res.Status == 501, "HTTP 405, 404 or 501", "%s", res.says())
-		}),
-		should("rfc7644-3.4.3-schemas", ".search without its schema is refused", func(t *T) {
-			res := t.ask("POST", "/Users/.search", map[string]any{"schemas": []string{strings.ToUpper(userURN)}, "count": 1})
-			if res.Status == 501 {
-				t.notApplicable("the server answers 501 to .search")
-			}
-			res.isError(400, "")
 		}),
 	}, NeedFilter)
 }

@@ -33,13 +33,16 @@ const groupTemplate = `{
 	"externalId": "ext-{name}"
 }`
 
+// trialPassword is the password of all our users; a report does not show it.
+const trialPassword = "Gbv-Tr0ub4dor-3"
+
 // fill puts this case's names into JSON text or an expectation: {tag}, {run},
-// {ent} for the enterprise extension's URN.
+// {password}, {ent} for the enterprise extension's URN.
 func (t *T) fill(s string) string {
 	if !strings.Contains(s, "{") {
 		return s
 	}
-	return strings.NewReplacer("{tag}", t.tag, "{run}", t.run.cfg.Run, "{ent}", enterpriseURN).Replace(s)
+	return strings.NewReplacer("{tag}", t.tag, "{run}", t.run.cfg.Run, "{ent}", enterpriseURN, "{password}", trialPassword).Replace(s)
 }
 
 // with is fill for names of the case's choosing, given in pairs before.

@@ -50,7 +50,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	if err := context.Cause(ctx); err != nil {
 		report.Stopped = err.Error()
-	} else if r.count.Load() > cfg.MaxRequests {
+	} else if r.spent() {
 		report.Stopped = errSpent.Error()
 	}
 	cleanCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), caseLimit)
@@ -76,7 +76,7 @@ func (r *run) all(ctx context.Context, cases []Case) []Result {
 		})
 	}
 	done := 0
-	for ; done < len(cases) && ctx.Err() == nil; done++ {
+	for ; done < len(cases) && ctx.Err() == nil && !r.spent(); done++ {
 		next <- done
 	}
 	close(next)
@@ -138,7 +138,7 @@ func (t *T) cleanUp(ctx context.Context) {
 	defer cancel()
 	t.ctx = ctx
 	for _, path := range slices.Backward(t.made) {
-		res, err := t.send(request{method: "DELETE", path: path})
+		res, err := t.send(request{method: "DELETE", path: path, cleaning: true})
 		if err != nil || res.Status/100 != 2 && res.Status != http.StatusNotFound {
 			t.run.leave(path)
 		}
@@ -159,7 +159,7 @@ func (r *run) sweep(ctx context.Context) {
 		if r.lacks(NeedFilter) != "" || path == "/Groups" && r.lacks(NeedGroups) != "" {
 			continue
 		}
-		res, _, err := r.do(ctx, request{method: "GET", path: path + queryOf("filter", attr+` sw "`+prefix+`"`)})
+		res, _, err := r.do(ctx, request{method: "GET", path: path + queryOf("filter", attr+` sw "`+prefix+`"`), cleaning: true})
 		if err != nil || res.Status != http.StatusOK {
 			continue
 		}
@@ -168,7 +168,7 @@ func (r *run) sweep(ctx context.Context) {
 			if !strings.HasPrefix(strings.ToLower(lookupString(e, attr)), prefix) || id == "" {
 				continue
 			}
-			res, _, err := r.do(ctx, request{method: "DELETE", path: path + "/" + id})
+			res, _, err := r.do(ctx, request{method: "DELETE", path: path + "/" + id, cleaning: true})
 			if err != nil || res.Status/100 != 2 && res.Status != http.StatusNotFound {
 				r.leave(path + "/" + id)
 			}

@@ -320,8 +320,17 @@ func replaceMembers(k Kit, _ *Clock) {
 	if got := k.MembersOf(g.ID); !slices.Equal(got, uids[5:605]) {
 		k.T.Errorf("got %d members", len(got))
 	}
+	k.Do(&store.AddManual{Manual: store.Manual{Kind: access.Grant, Role: "view", All: true, UntilSync: "okta",
+		Subject: access.Subject{Kind: access.ThePerson, ID: 11}}})
 	op = Members("okta", g.UID, directory.MemberChange{Replace: true})
-	k.Do(op)
+	r := k.Do(op)
+	k.Read(func(v *store.View) error {
+		ms, err := v.Manuals(context.Background(), 0)
+		if len(ms) != 1 || ms[0].EndedBy != "sync of okta" || ms[0].Revision != r.Revision {
+			k.T.Errorf("got %+v", ms)
+		}
+		return err
+	})
 	if op.Removed != 600 || op.After.Members != 0 || len(k.MembersOf(g.ID)) != 0 {
 		k.T.Errorf("got %+v", op)
 	}
