@@ -64,6 +64,7 @@ type Engine struct {
 
 	advancing sync.Mutex // one advance at a time
 	picture   atomic.Pointer[picture]
+	observer  atomic.Pointer[func(before, after *access.Snapshot)]
 
 	burstMu sync.Mutex
 	bursts  map[string]*rate.Limiter

@@ -350,6 +350,26 @@ func (s *Store) fail(jobs []*job, err error) {
 
 // attempt runs one transaction.
 func (s *Store) attempt(jobs []*job) (*batch, error) {
+	b, err := s.decideAll(jobs)
+	if err != nil {
+		return nil, err
+	}
+	if len(b.entries) == 0 {
+		b.w.rollback()
+		return b, nil
+	}
+	if err := b.w.commit(context.Background(), b.last()...); err != nil {
+		if s.eng.fault(err) == faultOurs {
+			return nil, err
+		}
+		return nil, unsure{err}
+	}
+	return b, nil
+}
+
+// decideAll opens a transaction and decides the jobs in it; nothing is written
+// yet.
+func (s *Store) decideAll(jobs []*job) (*batch, error) {
 	b := &batch{s: s, claimed: map[key]use{}, paths: map[string]int64{}, asked: map[string]int{}}
 	var q questions
 	for _, j := range jobs {
@@ -371,16 +391,6 @@ func (s *Store) attempt(jobs []*job) (*batch, error) {
 			b.w.rollback()
 			return nil, err
 		}
-	}
-	if len(b.entries) == 0 {
-		b.w.rollback()
-		return b, nil
-	}
-	if err := b.w.commit(context.Background(), b.last()...); err != nil {
-		if s.eng.fault(err) == faultOurs {
-			return nil, err
-		}
-		return nil, unsure{err}
 	}
 	return b, nil
 }

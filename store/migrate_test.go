@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,18 +25,24 @@ func testServer(t *testing.T) string {
 	return dsn
 }
 
-// withMigration adds a second step to the schema for the rest of the test.
+// withMigration makes the schema of the rest of the test end with a step more.
 func withMigration(t *testing.T) {
 	t.Helper()
 	before := migrations
-	first, err := fs.ReadFile(migrations, "0001_spine.sql")
+	all := fstest.MapFS{}
+	names, err := fs.Glob(migrations, "*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	migrations = fstest.MapFS{
-		"0001_spine.sql": {Data: first},
-		"0002_more.sql":  {Data: []byte("-- +goose Up\nCREATE TABLE more (\n    id BIGINT PRIMARY KEY,\n    name TEXT COLLATE \"C\" NOT NULL\n);\n")},
+	for _, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = &fstest.MapFile{Data: text}
 	}
+	all["9000_more.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE more (\n    id BIGINT PRIMARY KEY,\n    name TEXT COLLATE \"C\" NOT NULL\n);\n")}
+	migrations = all
 	t.Cleanup(func() { migrations = before })
 }
 
@@ -55,27 +62,29 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal(err)
 	}
+	was := wanted()
 	withMigration(t)
 	applied, err := Migrate(ctx, "sqlite:"+file)
-	if err != nil || len(applied) != 1 || applied[0] != "0002_more.sql" {
+	if err != nil || len(applied) != 1 || applied[0] != "9000_more.sql" {
 		t.Fatalf("got %v, %v", applied, err)
 	}
 	status, err := MigrationStatus(ctx, "sqlite:"+file)
-	if err != nil || len(status) != 2 || status[1].Version != 2 || status[1].Applied.IsZero() {
+	if err != nil || len(status) != int(was)+1 || status[was].Version != 9000 || status[was].Applied.IsZero() {
 		t.Errorf("got %+v, %v", status, err)
 	}
 	if applied, err := Migrate(ctx, "sqlite:"+file); err != nil || len(applied) != 0 {
 		t.Errorf("again: got %v, %v", applied, err)
 	}
-	copied, err := os.Stat(file + ".version-1")
+	kept := fmt.Sprintf("%s.version-%d", file, was)
+	copied, err := os.Stat(kept)
 	if err != nil || copied.Size() == 0 {
 		t.Errorf("the copy: %v", err)
 	}
-	migrations = fstest.MapFS{"0001_spine.sql": migrations.(fstest.MapFS)["0001_spine.sql"]}
+	delete(migrations.(fstest.MapFS), "9000_more.sql")
 	if _, err := Open(ctx, "sqlite:"+file, Options{}); !errors.Is(err, ErrSchema) {
 		t.Errorf("a newer schema: got %v, want ErrSchema", err)
 	}
-	s, err = Open(ctx, "sqlite:"+file+".version-1", Options{})
+	s, err = Open(ctx, "sqlite:"+kept, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +92,7 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	if r, err := s.Verify(ctx); err != nil || r.Revision != 1 || r.Broken != "" {
 		t.Errorf("the copy: %+v, %v", r, err)
 	}
-	if have, want, err := s.SchemaVersion(ctx); have != 1 || want != 1 || err != nil {
+	if have, want, err := s.SchemaVersion(ctx); have != was || want != was || err != nil {
 		t.Errorf("got %d, %d, %v", have, want, err)
 	}
 }
