@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"grantbridge/provision"
+	"grantbridge/scim/inspect"
 )
 
 // Prefix is where the door stands: /scim/v2/{source}/….
@@ -37,8 +38,10 @@ type Config struct {
 	// CursorKey signs the cursors of RFC 9865. Replicas need the same; empty is
 	// a random one.
 	CursorKey []byte
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Inspect keeps what requests did; nil keeps nothing.
+	Inspect *inspect.Log
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Source says how one source's requests are read.
@@ -51,7 +54,8 @@ type Source struct {
 type Door struct {
 	engine *provision.Engine
 	Config
-	limiters sync.Map // source -> *rate.Limiter
+	limiters sync.Map      // source -> *rate.Limiter
+	strange  *rate.Limiter // refused callers that are worth an entry
 }
 
 // New makes the door to engine.
@@ -72,7 +76,7 @@ func New(engine *provision.Engine, c Config) *Door {
 		c.CursorKey = make([]byte, 32)
 		rand.Read(c.CursorKey)
 	}
-	return &Door{engine: engine, Config: c}
+	return &Door{engine: engine, Config: c, strange: rate.NewLimiter(1, 20)}
 }
 
 func defaults[N int | int64](n *N, d N) {
@@ -92,7 +96,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil && !c.w.began() {
 		c.fail(err)
 	}
-	c.log(d.Now().Sub(start), err)
+	took := d.Now().Sub(start)
+	c.log(took, err)
+	c.inspect(start, took, err)
 	if err != nil && c.w.torn {
 		// Half of an answer is sent: cut the connection, so that nobody takes a
 		// part of a group for the whole.
@@ -144,7 +150,7 @@ func (e *Error) document() map[string]any {
 func (c *call) log(took time.Duration, err error) {
 	attrs := []slog.Attr{
 		slog.String("request", c.id), slog.String("source", c.known), slog.String("method", c.r.Method),
-		slog.String("route", c.route), slog.String("resource", c.key), slog.Int("status", c.w.status), slog.Duration("took", took),
+		slog.String("route", c.route), slog.String("resource", inspect.Quiet(c.key)), slog.Int("status", c.w.status), slog.Duration("took", took),
 	}
 	if c.policy.profile != "" {
 		attrs = append(attrs, slog.String("profile", string(c.policy.profile)))
@@ -152,7 +158,7 @@ func (c *call) log(took time.Duration, err error) {
 	if len(c.rewrites) > 0 {
 		says := make([]string, len(c.rewrites))
 		for i, r := range c.rewrites {
-			says[i] = r.String()
+			says[i] = inspect.Quiet(r.String())
 		}
 		attrs = append(attrs, slog.Any("rewrites", says))
 	}
@@ -161,7 +167,7 @@ func (c *call) log(took time.Duration, err error) {
 	}
 	level := slog.LevelInfo
 	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+		attrs = append(attrs, slog.String("error", inspect.Quiet(err.Error())))
 		level = levelOf(c.w.status)
 	}
 	c.Log.LogAttrs(context.WithoutCancel(c.r.Context()), level, "scim", attrs...)
