@@ -228,7 +228,7 @@ func (c *call) safely(ctx context.Context, in intent) (out outcome, err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return c.do(ctx, in)
+	return c.do(ctx, &in)
 }
 
 // run does o, and first what it refers to.
@@ -279,7 +279,7 @@ func (b *bulkRun) do(ctx context.Context, o *bulkOp) {
 		in.key = b.byID[id].out.uid(b.byID[id].of)
 		o.key = in.key
 	}
-	if o.out, o.err = b.c.do(ctx, in); o.err == nil && in.method == http.MethodPost {
+	if o.out, o.err = b.c.do(ctx, &in); o.err == nil && in.method == http.MethodPost {
 		o.key = o.out.uid(o.of)
 	}
 }
@@ -320,7 +320,7 @@ func (b *bulkRun) complete(ctx context.Context) {
 			continue
 		}
 		in := intent{of: o.of, method: http.MethodPut, key: o.key, body: b.resolve(o.body)}
-		out, err := b.c.do(ctx, in)
+		out, err := b.c.do(ctx, &in)
 		if err != nil {
 			o.err = err
 			continue

@@ -42,8 +42,8 @@ func (o outcome) revision(of *resource) int64 {
 	return o.account.Revision
 }
 
-// perform does one change.
-func (c *call) perform(ctx context.Context, in intent) (outcome, error) {
+// perform does one change, and drops its body.
+func (c *call) perform(ctx context.Context, in *intent) (outcome, error) {
 	if in.method == http.MethodDelete {
 		return c.remove(ctx, in)
 	}
@@ -51,6 +51,7 @@ func (c *call) perform(ctx context.Context, in intent) (outcome, error) {
 		return outcome{}, err
 	}
 	form, err := normalise(c.policy, Request{Method: in.method, Group: in.of == groups, Body: in.body})
+	in.body = nil // a hundred thousand members are not kept through the commit
 	c.rewrites = append(c.rewrites, form.Rewrites...)
 	if err != nil {
 		return outcome{}, err
@@ -77,7 +78,7 @@ func tooMany(most int) *Error {
 	return refuse(http.StatusRequestEntityTooLarge, "more than %d operations; send them in parts", most)
 }
 
-func (c *call) remove(ctx context.Context, in intent) (outcome, error) {
+func (c *call) remove(ctx context.Context, in *intent) (outcome, error) {
 	var change directory.Change = &directory.AccountChange{Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), Delete: true}
 	if in.of == groups {
 		change = &directory.GroupChange{Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), Delete: true}
@@ -86,7 +87,7 @@ func (c *call) remove(ctx context.Context, in intent) (outcome, error) {
 	return outcome{status: http.StatusNoContent}, err
 }
 
-func (c *call) changeUser(ctx context.Context, in intent, form Canonical) (outcome, error) {
+func (c *call) changeUser(ctx context.Context, in *intent, form Canonical) (outcome, error) {
 	change := &directory.AccountChange{
 		Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), UniqueLogin: true,
 		Edit: func(old directory.Account) (directory.Account, error) { return form.editUser(old) },
@@ -98,7 +99,7 @@ func (c *call) changeUser(ctx context.Context, in intent, form Canonical) (outco
 	return outcome{status: statusOf(in), account: res.Account}, nil
 }
 
-func (c *call) changeGroup(ctx context.Context, in intent, form Canonical) (outcome, error) {
+func (c *call) changeGroup(ctx context.Context, in *intent, form Canonical) (outcome, error) {
 	change := &directory.GroupChange{
 		Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), UniqueDisplay: form.policy.uniqueDisplay,
 		Members: form.Members,
@@ -117,7 +118,7 @@ func (c *call) changeGroup(ctx context.Context, in intent, form Canonical) (outc
 	return outcome{status: statusOf(in), group: res.Group}, nil
 }
 
-func statusOf(in intent) int {
+func statusOf(in *intent) int {
 	if in.method == http.MethodPost {
 		return http.StatusCreated
 	}
@@ -189,7 +190,7 @@ func fill(doc map[string]any, key, value string) {
 
 // again answers a POST that was sent before as it was answered then, where the
 // profile wants that; err is how the store refused it.
-func (c *call) again(ctx context.Context, in intent, form Canonical, err error) (outcome, error) {
+func (c *call) again(ctx context.Context, in *intent, form Canonical, err error) (outcome, error) {
 	taken, ok := errors.AsType[*store.UniqueError](err)
 	if !ok || in.method != http.MethodPost || !form.policy.idempotentCreate || text(form.Doc, "externalId") == "" {
 		return outcome{}, err

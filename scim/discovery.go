@@ -10,6 +10,9 @@ import (
 // serviceProviderConfig says what this door can do (RFC 7643 5, RFC 9865 4), and
 // nothing that it cannot.
 func (c *call) serviceProviderConfig() error {
+	if err := c.unfiltered(); err != nil {
+		return err
+	}
 	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
 	schemes := []any{map[string]any{
 		"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
@@ -47,12 +50,19 @@ func (c *call) schemas() error {
 
 // discovered answers with all there is. A filter is refused (RFC 7644 4).
 func (c *call) discovered(all []any) error {
-	if c.query.Has("filter") {
-		return refuse(http.StatusForbidden, "discovery cannot be filtered; read it whole or by id")
+	if err := c.unfiltered(); err != nil {
+		return err
 	}
 	return c.json(http.StatusOK, map[string]any{
 		"schemas": []string{urnList}, "totalResults": len(all), "startIndex": 1, "itemsPerPage": len(all), "Resources": all,
 	})
+}
+
+func (c *call) unfiltered() error {
+	if c.query.Has("filter") {
+		return refuse(http.StatusForbidden, "discovery cannot be filtered; read it whole or by id")
+	}
+	return nil
 }
 
 func (c *call) schemaByID() error {

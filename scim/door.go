@@ -56,6 +56,7 @@ type Door struct {
 	Config
 	limiters sync.Map      // source -> *rate.Limiter
 	strange  *rate.Limiter // refused callers that are worth an entry
+	walks    walks
 }
 
 // New makes the door to engine.

@@ -15,7 +15,8 @@ import (
 // inspected is what the request log wants to know of a call.
 type inspected struct {
 	credential string // "bearer 3"
-	received   []byte // the body
+	received   []byte // the body, when it is not too large to be kept
+	size       int    // of the body
 	effects    []inspect.Effect
 	applied    *provision.Result // of the change under way
 	trial      *trial            // nil for a real request
@@ -24,8 +25,16 @@ type inspected struct {
 // maxInspected is how large a body may be to be kept.
 const maxInspected = 256 << 10
 
+// keepBody keeps a body for the log.
+func (c *call) keepBody(body []byte) {
+	c.size = len(body)
+	if len(body) <= maxInspected && c.Inspect.On() {
+		c.received = body
+	}
+}
+
 // do does one change and notes what became of it.
-func (c *call) do(ctx context.Context, in intent) (outcome, error) {
+func (c *call) do(ctx context.Context, in *intent) (outcome, error) {
 	c.applied = nil
 	out, err := c.perform(ctx, in)
 	if !c.Inspect.On() && c.trial == nil {
@@ -82,10 +91,7 @@ func (c *call) inspect(at time.Time, took time.Duration, err error) {
 func (c *call) describe(r *inspect.Record, err error) {
 	r.Path, r.Query, r.Route, r.Resource = c.r.URL.Path[len(Prefix)+len(c.source):], c.r.URL.RawQuery, c.route, c.key
 	r.Agent, r.Media = c.r.UserAgent(), c.r.Header.Get("Content-Type")
-	r.BodySize = max(int64(len(c.received)), c.r.ContentLength, 0)
-	if len(c.received) <= maxInspected {
-		r.Body = c.received
-	}
+	r.BodySize, r.Body = max(int64(c.size), c.r.ContentLength, 0), c.received
 	if err != nil {
 		r.Error = toError(err).Detail
 	}

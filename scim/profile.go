@@ -46,7 +46,7 @@ var policies = map[Profile]policy{
 	Auto:      {rules: allRules, park: true, uniqueDisplay: true, removeAll: true},
 	Strict:    {removeAll: true},
 	Entra:     {rules: allRules, park: true, uniqueDisplay: true},
-	Okta:      {rules: allRules.without(RuleBareExtension, RuleCreateElement), park: true, uniqueDisplay: true, removeAll: true},
+	Okta:      {rules: allRules, park: true, uniqueDisplay: true, removeAll: true},
 	OneLogin:  {rules: allRules, park: true, uniqueDisplay: true, removeAll: true},
 	JumpCloud: {rules: allRules, park: true, uniqueDisplay: true, removeAll: true},
 	Ping:      {rules: allRules, park: true, uniqueDisplay: true, removeAll: true},

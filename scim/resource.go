@@ -41,27 +41,21 @@ func (c *call) notModified(revision int64) bool {
 
 // change answers POST, PUT, PATCH and DELETE.
 func (c *call) change() error {
-	in := intent{of: c.of, method: c.r.Method, key: c.key, ifMatch: c.r.Header.Get("If-Match")}
-	if in.method != http.MethodDelete {
-		var err error
-		if in.body, err = c.body(); err != nil {
-			return err
-		}
-	}
-	out, err := c.do(c.r.Context(), in)
+	method := c.r.Method
+	out, err := c.changed(method)
 	if err != nil {
 		return err
 	}
-	if in.method == http.MethodDelete {
+	if method == http.MethodDelete {
 		c.w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
 	c.w.Header().Set("ETag", etag(out.revision(c.of)))
-	if in.method == http.MethodPost {
+	if method == http.MethodPost {
 		c.key = out.uid(c.of)
 	}
 	c.w.Header().Set("Location", c.base+c.of.endpoint+"/"+out.uid(c.of))
-	if c.terse(in.method) {
+	if c.terse(method) {
 		if out.status == http.StatusOK {
 			out.status = http.StatusNoContent
 		}
@@ -69,6 +63,16 @@ func (c *call) change() error {
 		return nil
 	}
 	return c.send(out)
+}
+
+func (c *call) changed(method string) (out outcome, err error) {
+	in := intent{of: c.of, method: method, key: c.key, ifMatch: c.r.Header.Get("If-Match")}
+	if method != http.MethodDelete {
+		if in.body, err = c.body(); err != nil {
+			return out, err
+		}
+	}
+	return c.do(c.r.Context(), &in)
 }
 
 // terse reports whether the answer has no body: as the caller prefers (RFC

@@ -280,8 +280,8 @@ func (c *call) body() (any, error) {
 		}
 		return nil, invalidSyntax("the body could not be read to its end")
 	}
-	c.received = b.Bytes()
-	return decode(c.received)
+	c.keepBody(b.Bytes())
+	return decode(b.Bytes())
 }
 
 func tooLarge(most int64) *Error {

@@ -132,7 +132,8 @@ func (g *generation) mappingFile(ctx context.Context) error {
 	if err != nil {
 		return invalid(fmt.Errorf("mapping_file: %s cannot be read; correct the key, or empty it to keep the rules in the store", file))
 	}
-	if live, err := liveMapping(ctx, g.Store()); err != nil || bytes.Equal([]byte(live.Text), text) {
+	live, err := liveMapping(ctx, g.Store())
+	if err != nil || bytes.Equal([]byte(live.Text), text) {
 		return err
 	}
 	_, p, err := g.SetMapping(ctx, byConfig("mapping_file"), file, text, "from "+filepath.Base(file), "")
@@ -144,10 +145,21 @@ func (g *generation) mappingFile(ctx context.Context) error {
 		g.doubts = p.Problems
 		return nil
 	}
-	if isOne[mapping.Problems](err) {
-		return err
+	return g.unfit(err, live)
+}
+
+// unfit judges why a mapping file could not be applied. One that does not read
+// stops the start; one whose tests fail does so only when there are no rules to
+// go on with.
+func (g *generation) unfit(err error, live store.Mapping) error {
+	if isOne[*provision.InvalidError](err) {
+		if live.Version > 0 {
+			g.held = err.Error()
+			return nil
+		}
+		return invalid(fmt.Errorf("mapping_file: %w", err))
 	}
-	return invalid(fmt.Errorf("mapping_file: %w", err))
+	return err
 }
 
 func liveMapping(ctx context.Context, st *store.Store) (m store.Mapping, err error) {

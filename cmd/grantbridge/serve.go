@@ -125,7 +125,7 @@ func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", l.Listen, err)
+		return nil, fmt.Errorf("listen on %s: %w; another address is --listen (demo: --port)", l.Listen, err)
 	}
 	if s.st, err = openStore(ctx, l, mayMake, s.log); err != nil {
 		_ = s.ln.Close()

@@ -191,7 +191,7 @@ func TestFilesAreOneIdea(t *testing.T) {
 		reason, excused := longFiles[f.path]
 		seen[f.path] = true
 		switch {
-		case f.test, f.generated:
+		case f.test, f.helper(), f.generated:
 		case f.lines > maxLines && !excused:
 			t.Errorf("%s has %d lines; one idea is at most %d: split it, or say in longFiles why not", f.path, f.lines, maxLines)
 		case f.lines > maxLines:

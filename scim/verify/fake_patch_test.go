@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -385,4 +386,10 @@ func hasSchema(body map[string]any, urn string) bool {
 	return containsFold(list, urn)
 }
 
-func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+var fakeClock atomic.Int64
+
+// now is a millisecond after the last time it was asked, so that reports repeat.
+func now() string {
+	at := time.UnixMilli(1_780_000_000_000 + fakeClock.Add(1))
+	return at.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}

@@ -213,9 +213,9 @@ func TestTheTextReport(t *testing.T) {
 	if err := errors.Join(report.WriteText(&text), report.WriteJUnit(&junit)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.txt", text.String(), server.URL)
-	times := regexp.MustCompile(`time="[0-9.]+"`)
-	golden(t, "report.xml", times.ReplaceAllString(junit.String(), `time="0.000"`), server.URL)
+	clock, times := regexp.MustCompile(`2026-[-0-9T:.]+Z`), regexp.MustCompile(`time="[0-9.]+"`)
+	golden(t, "report.txt", clock.ReplaceAllString(text.String(), "(instant)"), server.URL)
+	golden(t, "report.xml", clock.ReplaceAllString(times.ReplaceAllString(junit.String(), `time="0.000"`), "(instant)"), server.URL)
 	if err := xml.Unmarshal(junit.Bytes(), new(junitSuites)); err != nil {
 		t.Error(err)
 	}
@@ -259,5 +259,18 @@ func golden(t *testing.T, name, got, url string) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got; go test -update writes it anew):\n%s", file, diff)
+	}
+}
+
+func TestAmongManyStrangersFiltersAreScoped(t *testing.T) {
+	fake, server := startFake(t)
+	for i := range crowd + 10 {
+		var u map[string]any
+		mustJSON(fmt.Sprintf(`{"schemas":["%s"],"userName":"stranger%d@corp.example","title":"T","active":true}`, userURN, i), &u)
+		fake.create(fakeUsers, u)
+	}
+	report := runOn(t, server.URL, func(c *Config) { c.Only = []string{"-title", "Filter logic"} })
+	for _, f := range report.Failures() {
+		t.Errorf("%s %s: %s; %s", f.Status, f.ID, f.Got, f.Request)
 	}
 }

@@ -17,7 +17,7 @@ import (
 var (
 	levels     = []string{"debug", "info", "warn", "error"}
 	formats    = []string{"text", "json"}
-	profiles   = []string{"auto", "strict", "entra", "okta", "onelogin", "jumpcloud", "ping"}
+	profiles   = []string{"auto", "strict", "entra", "okta", "onelogin", "jumpcloud", "ping", "rippling", "authentik", "generic"}
 	lifecycles = []string{"veto", "own"}
 	samlGroups = []string{"apply", "report", "ignore"}
 
@@ -73,8 +73,8 @@ func CheckStore(dsn string) error {
 }
 
 func (c *Config) checkLimits(d *strict.Document) {
-	if c.Limits.SuperusersAtLeast < 0 {
-		d.Problem("limits.superusers_at_least", "must be 0 or more")
+	if c.Limits.SuperusersAtLeast < 1 {
+		d.Problem("limits.superusers_at_least", "must be 1 or more; without a superuser nobody can administer the platform")
 	}
 	if time.Duration(c.Limits.MaxStaleness) < time.Second {
 		d.Problem("limits.max_staleness", "must be 1s or more; below that no answer is ever fresh")

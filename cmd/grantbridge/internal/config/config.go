@@ -65,7 +65,7 @@ type Source struct {
 
 // SCIM is a source's SCIM door.
 type SCIM struct {
-	Profile   string `yaml:"profile" jsonschema_description:"whose oddities are understood" jsonschema:"enum=auto,enum=strict,enum=entra,enum=okta,enum=onelogin,enum=jumpcloud,enum=ping"`
+	Profile   string `yaml:"profile" jsonschema_description:"whose oddities are understood" jsonschema:"enum=auto,enum=strict,enum=entra,enum=okta,enum=onelogin,enum=jumpcloud,enum=ping,enum=rippling,enum=authentik,enum=generic"`
 	Token     Secret `yaml:"token" jsonschema_description:"bearer token; better ${NAME}, token_file, or grantbridge scim-token create"`
 	TokenFile string `yaml:"token_file" jsonschema_description:"file that holds the token"`
 }
@@ -118,7 +118,7 @@ func Default() Config {
 		Zone:   "UTC",
 		Log:    Log{Level: "info", Format: "text"},
 		Limits: Limits{
-			PeopleChanged: Share{"20%"}, PeopleRemoved: Share{"5%"}, SuperusersAtLeast: 1,
+			PeopleChanged: "20%", PeopleRemoved: "5%", SuperusersAtLeast: 1,
 			MaxStaleness: Duration(5 * time.Second), RemovalBurst: 100,
 		},
 	}

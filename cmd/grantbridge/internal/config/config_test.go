@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -136,8 +137,14 @@ func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
 		t.Errorf("fmt shows the token: %s", s)
 	}
 	out = []byte(strings.ReplaceAll(string(out), masked, "0123456789abcdef"))
-	if _, err := Parse("c.yaml", out, noEnv); err != nil {
-		t.Errorf("what print writes is refused: %v\n%s", err, out)
+	again, err := Parse("c.yaml", out, noEnv)
+	if err != nil {
+		t.Fatalf("what print writes is refused: %v\n%s", err, out)
+	}
+	l.Store = "postgres://u:xxxxx@h/db" // as masked
+	l.Sources["l"].LDAP.BindPassword = "0123456789abcdef"
+	if !reflect.DeepEqual(again.Config, l.Config) {
+		t.Errorf("what print writes is another configuration:\n%s", out)
 	}
 	if w := l.Warnings(); len(w) != 3 {
 		t.Errorf("three literal secrets give the warnings %q", w)

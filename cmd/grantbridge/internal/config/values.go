@@ -68,17 +68,17 @@ func (Duration) JSONSchema() *jsonschema.Schema {
 }
 
 // Share is a share of a whole, "20%", or a number, "50".
-type Share struct{ text string }
+type Share string
 
-func (s Share) String() string { return s.text }
+func (s Share) String() string { return string(s) }
 
 // MarshalText writes it as it is read.
-func (s Share) MarshalText() ([]byte, error) { return []byte(s.text), nil }
+func (s Share) MarshalText() ([]byte, error) { return []byte(s), nil }
 
 // UnmarshalText reads "20%" or "50".
 func (s *Share) UnmarshalText(b []byte) error {
 	_, err := parseShare(string(b))
-	s.text = string(b)
+	*s = Share(b)
 	return err
 }
 
@@ -90,7 +90,7 @@ func (Share) JSONSchema() *jsonschema.Schema {
 }
 
 func (s Share) share() mapping.Share {
-	v, err := parseShare(s.text)
+	v, err := parseShare(string(s))
 	if err != nil { // checked when it was read
 		panic(err)
 	}

@@ -12,11 +12,11 @@ import (
 	"sync"
 )
 
-// T is what a case is given: the server, names of its own, and ways to end.
+// trial is what a case is given: the server, names of its own, and ways to end.
 // Like testing.T, a verdict ends the case's goroutine; send may be called from
 // goroutines of the case's own, verdicts may not.
-type T struct {
-	ctx  context.Context
+type trial struct {
+	ctx  context.Context // the case's own, as testing.T has one
 	run  *run
 	kase Case
 	tag  string // gbv-<run>-<n>: in every name this case makes
@@ -32,28 +32,28 @@ type T struct {
 }
 
 // fail ends the case: the server did not do what it must.
-func (t *T) fail(expected, got string) { t.end(Failed, expected, got) }
+func (t *trial) fail(expected, got string) { t.end(Failed, expected, got) }
 
 // block ends the case: what it builds on could not be had.
-func (t *T) block(expected, got string) { t.end(Blocked, expected, got) }
+func (t *trial) block(expected, got string) { t.end(Blocked, expected, got) }
 
 // notApplicable ends the case: the server says it does not offer this.
-func (t *T) notApplicable(why string) { t.end(NotApplicable, "", why) }
+func (t *trial) notApplicable(why string) { t.end(NotApplicable, "", why) }
 
-func (t *T) end(s Status, expected, got string) {
+func (t *trial) end(s Status, expected, got string) {
 	t.status, t.expected, t.got = s, expected, t.run.redact.text(got)
 	runtime.Goexit()
 }
 
 // need ends the case as not applicable unless the server offers f.
-func (t *T) need(f Feature) {
+func (t *trial) need(f Feature) {
 	if why := t.run.lacks(f); why != "" {
 		t.notApplicable(why)
 	}
 }
 
 // send sends a request and captures it; transport errors are returned.
-func (t *T) send(q request) (*Response, error) {
+func (t *trial) send(q request) (*reply, error) {
 	res, ex, err := t.run.do(t.ctx, q)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,7 +66,7 @@ func (t *T) send(q request) (*Response, error) {
 
 // ask sends a request; no answer is a failure. Bodies are strings of JSON with
 // {names} filled in (see fill), or anything that marshals. Headers come in pairs.
-func (t *T) ask(method, path string, body any, header ...string) *Response {
+func (t *trial) ask(method, path string, body any, header ...string) *reply {
 	res, err := t.send(t.request(method, path, body, header...))
 	if err != nil {
 		t.fail("an HTTP response", err.Error())
@@ -74,7 +74,7 @@ func (t *T) ask(method, path string, body any, header ...string) *Response {
 	return res
 }
 
-func (t *T) request(method, path string, body any, header ...string) request {
+func (t *trial) request(method, path string, body any, header ...string) request {
 	q := request{method: method, path: path, header: map[string]string{}}
 	switch b := body.(type) {
 	case nil:
@@ -95,12 +95,12 @@ func (t *T) request(method, path string, body any, header ...string) request {
 	return q
 }
 
-func (t *T) get(path string, header ...string) *Response {
+func (t *trial) get(path string, header ...string) *reply {
 	return t.ask("GET", path, nil, header...)
 }
 
 // query asks GET path with parameters given in pairs.
-func (t *T) query(path string, params ...string) *Response {
+func (t *trial) query(path string, params ...string) *reply {
 	return t.get(path + queryOf(params...))
 }
 
@@ -113,21 +113,21 @@ func queryOf(params ...string) string {
 }
 
 // create posts a resource and, when there came one of it, sees to its end.
-func (t *T) create(path string, body any, header ...string) *Response {
+func (t *trial) create(path string, body any, header ...string) *reply {
 	res := t.ask("POST", path, body, header...)
 	t.own(path, res)
 	return res
 }
 
 // own marks what a successful POST made as this case's, to be deleted.
-func (t *T) own(path string, res *Response) {
+func (t *trial) own(path string, res *reply) {
 	base, _, _ := strings.Cut(path, "?")
 	if id := lookupString(res.doc, "id"); res.Status/100 == 2 && id != "" {
 		t.ownPath(base + "/" + url.PathEscape(id))
 	}
 }
 
-func (t *T) ownPath(path string) {
+func (t *trial) ownPath(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !slices.Contains(t.made, path) {
@@ -136,13 +136,13 @@ func (t *T) ownPath(path string) {
 }
 
 // patch sends operations, a JSON array, to path.
-func (t *T) patch(path, operations string, header ...string) *Response {
+func (t *trial) patch(path, operations string, header ...string) *reply {
 	body := `{"schemas":["` + patchURN + `"],"Operations":` + operations + `}`
 	return t.ask("PATCH", path, body, header...)
 }
 
 // isStatus fails unless the answer's status is one of codes.
-func (r *Response) isStatus(codes ...int) *Response {
+func (r *reply) isStatus(codes ...int) *reply {
 	if !slices.Contains(codes, r.Status) {
 		r.t.fail(statusesText(codes), r.says())
 	}
@@ -159,7 +159,7 @@ func statusesText(codes []int) string {
 
 // isError fails unless the answer refuses with code and scimType: one of those
 // between bars, "" for any.
-func (r *Response) isError(code int, scimType string) *Response {
+func (r *reply) isError(code int, scimType string) *reply {
 	expected := "HTTP " + statusText(code)
 	if scimType != "" {
 		expected += ", scimType " + strings.ReplaceAll(scimType, "|", " or ")
@@ -171,7 +171,7 @@ func (r *Response) isError(code int, scimType string) *Response {
 }
 
 // isRefused fails unless the answer is one of the 4xx.
-func (r *Response) isRefused() *Response {
+func (r *reply) isRefused() *reply {
 	if r.Status/100 != 4 {
 		r.t.fail("a refusal, HTTP 4xx", r.says())
 	}
@@ -179,7 +179,7 @@ func (r *Response) isRefused() *Response {
 }
 
 // has fails unless the answer's document holds what w says.
-func (r *Response) has(w want) *Response {
+func (r *reply) has(w want) *reply {
 	if r.doc == nil {
 		r.t.fail("a JSON document", r.says())
 	}
@@ -187,7 +187,7 @@ func (r *Response) has(w want) *Response {
 	return r
 }
 
-func (t *T) check(doc any, w want) {
+func (t *trial) check(doc any, w want) {
 	filled := make(want, len(w))
 	for path, v := range w {
 		if s, ok := v.(string); ok {
@@ -201,11 +201,11 @@ func (t *T) check(doc any, w want) {
 }
 
 // ok fails with what was expected unless cond.
-func (t *T) ok(cond bool, expected, got string, args ...any) {
+func (t *trial) ok(cond bool, expected, got string, args ...any) {
 	if !cond {
 		t.fail(expected, fmt.Sprintf(got, args...))
 	}
 }
 
 // read GETs a resource that must be there.
-func (t *T) read(path string) *Response { return t.get(path).isStatus(http.StatusOK) }
+func (t *trial) read(path string) *reply { return t.get(path).isStatus(http.StatusOK) }
