@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -157,29 +156,4 @@ func (e *Engine) charge(source string, removed int) {
 	e.burstMu.Lock()
 	e.heard[source] = now
 	e.burstMu.Unlock()
-}
-
-// AuthenticateSCIM finds the live bearer token of a source's SCIM door;
-// ErrUnauthenticated, or ErrUnknownSource.
-func (e *Engine) AuthenticateSCIM(source, secret string) (store.SCIMToken, error) {
-	s, ok := e.picture.Load().sources[source]
-	if !ok || s.Disabled {
-		return store.SCIMToken{}, ErrUnknownSource
-	}
-	digest, now := string(store.Digest(secret)), e.cfg().Now()
-	e.names.mu.RLock()
-	defer e.names.mu.RUnlock()
-	i := slices.IndexFunc(e.names.scim, func(t store.SCIMToken) bool {
-		return t.Source == source && string(t.Digest) == digest && t.Revoked.IsZero() && (t.Expires.IsZero() || now.Before(t.Expires))
-	})
-	if i < 0 {
-		return store.SCIMToken{}, ErrUnauthenticated
-	}
-	return e.names.scim[i], nil
-}
-
-// HasSource reports whether the source is there and not disabled.
-func (e *Engine) HasSource(name string) bool {
-	s, ok := e.picture.Load().sources[name]
-	return ok && !s.Disabled
 }
