@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -31,6 +32,8 @@ type Config struct {
 	MaxBody, MaxGroupBody int64
 	MaxOperations         int // of one PATCH or Bulk; 0 is 1,000
 	PageSize, MaxPageSize int // 0 is 100 and 1,000
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 	// Rate is how many requests a source may send in a second, and Burst how many
 	// at once; 0 does not limit.
 	Rate  rate.Limit
@@ -48,6 +51,11 @@ type Config struct {
 type Source struct {
 	Profile Profile
 	Without []Rule // rules of the profile that are switched off
+	Auth    Auth
+	// Allow are the addresses that may send; none are all.
+	Allow []netip.Prefix
+	Rate  rate.Limit // before Config's; 0 is Config's
+	Burst int
 }
 
 // Door is the SCIM 2.0 door. It may be used concurrently.
@@ -97,6 +105,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil && !c.w.began() {
 		c.fail(err)
 	}
+	if err == nil {
+		err = c.refusal
+	}
 	took := d.Now().Sub(start)
 	c.log(took, err)
 	c.inspect(start, took, err)
@@ -129,9 +140,8 @@ func (c *call) fail(err error) {
 		h.Set("Retry-After", fmt.Sprint(int(e.RetryAfter.Seconds())))
 	}
 	if e.Status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Bearer realm="SCIM"`)
-		if c.policy.profile != Strict {
-			h.Add("WWW-Authenticate", `Basic realm="SCIM", charset="UTF-8"`)
+		for _, challenge := range c.challenges() {
+			h.Add("WWW-Authenticate", challenge)
 		}
 	}
 	h.Del("ETag")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,7 @@ func openInspected(t *testing.T, st *store.Store, conf inspect.Config) *inspecte
 		conf.Keep = time.Hour
 	}
 	in := &inspected{house: h, kept: inspect.New(h.e, conf)}
-	in.door = scim.New(h.e, scim.Config{Inspect: in.kept, Log: h.logger()})
+	in.door = scim.New(h.e, scim.Config{Inspect: in.kept, Log: h.logger(), Sources: map[string]scim.Source{"okta": {Auth: scim.Auth{OAuth: true}}}})
 	h.server.Config.Handler = in.door
 	_, _, err := h.e.SetMapping(t.Context(), operator, "rules.yaml", []byte(`version: 1
 rules:
@@ -208,6 +209,13 @@ func TestNoSecretReachesTheDatabaseOrTheLog(t *testing.T) {
 		h.send(r.method, r.path, r.body, "Authorization: Bearer "+canary)
 		h.send(r.method, r.path, r.body, "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("x:"+canary)))
 	}
+	client := h.client("okta")
+	access := h.askToken(url.Values{"grant_type": {"client_credentials"}, "client_id": {client.Token.ClientID()}, "client_secret": {client.Secret}}).Access
+	h.want(200, "GET", "/Users", "", "Authorization: Bearer "+access)
+	h.askToken(url.Values{"grant_type": {"x"}, "client_id": {client.Token.ClientID()}, "client_secret": {client.Secret}})
+	h.send("POST", "/oauth/token?client_secret="+client.Secret, "client_secret="+client.Secret)
+	h.send("GET", "/Users/"+access+"?x="+client.Secret, "")
+	h.send("GET", "/Users/eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"+canary, "")
 	if rows, _ := h.entries(store.SCIMLogQuery{Limit: 1000}); len(rows) < 30 {
 		t.Fatalf("only %d requests are kept", len(rows))
 	}
@@ -218,9 +226,9 @@ func TestNoSecretReachesTheDatabaseOrTheLog(t *testing.T) {
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		h.must(err)
-		leaks(t, f, string(text), canary, h.secret)
+		leaks(t, f, string(text), canary, h.secret, client.Secret, access)
 	}
-	leaks(t, "the log", h.house.log.String(), canary, h.secret)
+	leaks(t, "the log", h.house.log.String(), canary, h.secret, client.Secret, access)
 }
 
 func leaks(t *testing.T, where, text string, secrets ...string) {

@@ -2,7 +2,6 @@ package scim
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"time"
 
@@ -20,6 +19,8 @@ type inspected struct {
 	effects    []inspect.Effect
 	applied    *provision.Result // of the change under way
 	trial      *trial            // nil for a real request
+	given      bool              // a bearer token was
+	refusal    error             // that was answered already, in other words than SCIM's
 }
 
 // maxInspected is how large a body may be to be kept.
@@ -79,7 +80,9 @@ func (c *call) inspect(at time.Time, took time.Duration, err error) {
 		if !c.engine.HasSource(c.source) || !c.strange.AllowN(at, 1) {
 			return
 		}
-		r.Source, r.Error = c.source, toError(err).Detail
+		if r.Source = c.source; err != nil {
+			r.Error = toError(err).Detail
+		}
 		c.Inspect.Add(r)
 		return
 	}
@@ -99,14 +102,6 @@ func (c *call) describe(r *inspect.Record, err error) {
 		r.Rewrites = append(r.Rewrites, inspect.Rewrite{Rule: w.Rule.String(), Detail: w.Detail})
 	}
 	r.Effects = c.effects
-}
-
-func (c *call) address() string {
-	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return host
 }
 
 // memory is a response that nobody is sent.

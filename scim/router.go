@@ -2,18 +2,13 @@ package scim
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"grantbridge/store"
 )
@@ -65,6 +60,9 @@ func (c *call) serve() error {
 	if err != nil {
 		return err
 	}
+	if c.isToken(path) && c.trial == nil {
+		return c.token()
+	}
 	if err := c.admit(); err != nil {
 		return err
 	}
@@ -110,53 +108,13 @@ func (c *call) admit() error {
 		c.known = c.source
 		return nil
 	}
+	if err := c.admissible(); err != nil {
+		return err
+	}
 	if err := c.authenticate(); err != nil {
 		return err
 	}
 	return c.limit()
-}
-
-// authenticate proves the bearer token. An unknown source is answered as a
-// wrong token is.
-func (c *call) authenticate() error {
-	t, err := c.engine.AuthenticateSCIM(c.source, c.secret())
-	if err == nil {
-		c.known, c.credential = c.source, fmt.Sprintf("bearer %d", t.ID)
-	}
-	return err
-}
-
-// secret is the token as Bearer, or as the password of Basic (PingFederate).
-func (c *call) secret() string {
-	scheme, value, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
-	value = strings.TrimSpace(value)
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-		return value
-	case strings.EqualFold(scheme, "Basic") && c.policy.profile != Strict:
-		plain, err := base64.StdEncoding.DecodeString(value)
-		if _, password, ok := strings.Cut(string(plain), ":"); ok && err == nil {
-			return password
-		}
-	}
-	return ""
-}
-
-func (c *call) limit() error {
-	if c.Rate == 0 {
-		return nil
-	}
-	l, ok := c.limiters.Load(c.source)
-	if !ok {
-		l, _ = c.limiters.LoadOrStore(c.source, rate.NewLimiter(c.Rate, c.Burst))
-	}
-	now := c.Now()
-	if l.(*rate.Limiter).AllowN(now, 1) {
-		return nil
-	}
-	e := refuse(http.StatusTooManyRequests, "this source sends more than %v requests a second; send it again later", c.Rate)
-	e.RetryAfter = time.Second
-	return e
 }
 
 // find finds the route. Slashes at the end and doubled are read under RuleLoose.
