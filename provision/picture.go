@@ -7,7 +7,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"time"
 
 	"grantbridge/access"
 	"grantbridge/directory"
@@ -180,7 +179,6 @@ func inOrder(groups map[directory.GroupID]directory.Group) []directory.Group {
 
 // changes is what the store says has changed since a picture.
 type changes struct {
-	asked    time.Time
 	revision int64
 	sources  []store.Source
 	sites    []access.Site

@@ -19,36 +19,50 @@ import (
 // AuthenticateSCIM finds the live bearer token of a source's SCIM door;
 // ErrUnauthenticated, or ErrUnknownSource.
 func (e *Engine) AuthenticateSCIM(source, secret string) (store.SCIMToken, error) {
-	return e.scimToken(source, func(t store.SCIMToken, digest string) bool { return !t.Client && string(t.Digest) == digest }, secret)
+	digest := string(store.Digest(secret))
+	t, err := e.scimToken(source, secret, "gbs_", func(t store.SCIMToken) bool { return !t.Client && string(t.Digest) == digest })
+	if err == nil {
+		e.used.scim(t.ID, e.cfg().Now())
+	}
+	return t, err
 }
 
 // AuthenticateSCIMClient finds the live client of a source by its id and secret;
 // errors as AuthenticateSCIM.
 func (e *Engine) AuthenticateSCIMClient(source, id, secret string) (store.SCIMToken, error) {
-	return e.scimToken(source, func(t store.SCIMToken, digest string) bool {
+	digest := string(store.Digest(secret))
+	return e.scimToken(source, secret, "gbc_", func(t store.SCIMToken) bool {
 		return t.Client && t.ClientID() == id && string(t.Digest) == digest
-	}, secret)
+	})
 }
 
 // scimToken finds a live token. What is compared are digests of secrets of 256
-// random bits, so how long it takes tells nothing.
-func (e *Engine) scimToken(source string, is func(t store.SCIMToken, digest string) bool, secret string) (store.SCIMToken, error) {
+// random bits, so how long it takes tells nothing. Another process may have made
+// it a moment ago.
+func (e *Engine) scimToken(source, secret, prefix string, is func(store.SCIMToken) bool) (store.SCIMToken, error) {
 	if !e.HasSource(source) {
 		return store.SCIMToken{}, ErrUnknownSource
 	}
-	digest, now := string(store.Digest(secret)), e.cfg().Now()
-	e.names.mu.RLock()
-	defer e.names.mu.RUnlock()
-	i := slices.IndexFunc(e.names.scim, func(t store.SCIMToken) bool {
-		return t.Source == source && is(t, digest) && t.Revoked.IsZero() && (t.Expires.IsZero() || now.Before(t.Expires))
-	})
-	if i < 0 {
+	t, ok := e.names.scimToken(source, e.cfg().Now(), is)
+	if !ok && e.catchUpWith(secret, prefix) {
+		t, ok = e.names.scimToken(source, e.cfg().Now(), is)
+	}
+	if !ok {
 		return store.SCIMToken{}, ErrUnauthenticated
 	}
-	if !e.names.scim[i].Client {
-		e.used.scim(e.names.scim[i].ID, now)
+	return t, nil
+}
+
+func (n *names) scimToken(source string, now time.Time, is func(store.SCIMToken) bool) (store.SCIMToken, bool) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	i := slices.IndexFunc(n.scim, func(t store.SCIMToken) bool {
+		return t.Source == source && is(t) && t.Revoked.IsZero() && (t.Expires.IsZero() || now.Before(t.Expires))
+	})
+	if i < 0 {
+		return store.SCIMToken{}, false
 	}
-	return e.names.scim[i], nil
+	return n.scim[i], true
 }
 
 // HasSource reports whether the source is there and not disabled.
@@ -104,7 +118,7 @@ func (e *Engine) AuthenticateSCIMAccess(ctx context.Context, source, secret stri
 	case !now.Before(a.Expires):
 		return store.SCIMToken{}, ErrUnauthenticated
 	}
-	return e.scimToken(source, func(t store.SCIMToken, _ string) bool { return t.Client && t.ID == a.Client }, "")
+	return e.scimToken(source, secret, "gba_", func(t store.SCIMToken) bool { return t.Client && t.ID == a.Client })
 }
 
 // find looks in memory first; the store is asked at a bounded pace.

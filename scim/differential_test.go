@@ -128,14 +128,6 @@ func (w *world) load(t *testing.T) {
 	}
 }
 
-func mustDoc(b []byte) map[string]any {
-	doc, err := decodeDoc(b)
-	if err != nil {
-		panic(err)
-	}
-	return doc
-}
-
 // genFilter writes a filter as a caller would.
 func (w *world) genFilter(t *rapid.T, of *resource, depth int) string {
 	switch k := rapid.IntRange(0, 9).Draw(t, "kind"); {

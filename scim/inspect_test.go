@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"grantbridge/access"
 	"grantbridge/provision"
@@ -66,11 +67,11 @@ func (h *inspected) entries(q store.SCIMLogQuery) (rows []store.SCIMRequest, ent
 	return rows, entries
 }
 
-func (h *inspected) person(uid string) access.PersonID {
+func (h *inspected) person(uid string) (access.PersonID, string) {
 	h.t.Helper()
 	p, err := h.e.FindPerson(uid)
 	h.must(err)
-	return p.ID
+	return p.ID, p.UID
 }
 
 func TestARequestIsKeptWithWhatItDid(t *testing.T) {
@@ -87,8 +88,8 @@ func TestARequestIsKeptWithWhatItDid(t *testing.T) {
 		if len(rows) != 4 {
 			t.Fatalf("%d requests are kept: %+v", len(rows), rows)
 		}
-		who := h.person(ann)
-		if e := entries[1].Access; e == nil || !e.Exact || e.People != 1 || !cmp.Equal(e.Moves, []inspect.Move{{Person: who, From: access.NoAccess, To: access.Write, Sites: []access.SiteID{2}}}) {
+		who, whose := h.person(ann)
+		if e := entries[1].Access; e == nil || !e.Exact || e.People != 1 || !cmp.Equal(e.Moves, []inspect.Move{{Person: whose, From: access.NoAccess, To: access.Write, Sites: []access.SiteID{2}}}, cmpopts.IgnoreUnexported(inspect.Move{})) {
 			t.Errorf("the group's access: %+v", e)
 		}
 		if rows[1].Resource != group || rows[1].Says != "group created, +1 −0 members" || rows[1].Credential != "bearer 1" || rows[1].Moved != 1 {

@@ -38,9 +38,6 @@ func (n *reader) operations(body map[string]any) ([]any, error) {
 		}
 	}
 	a, isArray := ops.([]any)
-	if one, isObject := ops.(map[string]any); isObject && n.use(RuleShape, "Operations given as one object") {
-		return []any{one}, nil
-	}
 	if !ok || !isArray || len(a) == 0 {
 		return nil, invalidSyntax("a PATCH needs Operations, an array of at least one operation")
 	}

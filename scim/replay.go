@@ -48,7 +48,7 @@ func (t *trial) apply(ctx context.Context, e *provision.Engine, by store.By, cha
 	if err != nil || r.Plan == nil {
 		return r.Result, err
 	}
-	a := inspect.FromPlan(r.Plan, &inspect.Access{From: r.Plan.Base, To: r.Revision, Exact: r.Revision == r.Plan.Base+1})
+	a := inspect.FromPlan(r.Plan, &inspect.Access{From: r.Plan.Base, To: r.Revision, Exact: r.Revision == r.Plan.Base+1}, e)
 	if t.access == nil {
 		t.access = a
 		return r.Result, nil

@@ -33,7 +33,7 @@ func byConfig(reason string) store.By {
 
 func (s *server) engineConfig(l *config.Loaded) provision.Config {
 	return provision.Config{
-		Catalogue: catalogue(), Sources: l.StoreSources(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst,
+		Catalogue: access.DefaultCatalogue(), Sources: l.StoreSources(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst,
 		MaxStaleness: durationOf(l.Limits.MaxStaleness), Zone: l.Location(), Log: s.log,
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"grantbridge/access"
 	"grantbridge/mapping"
+	"grantbridge/provision"
 	"grantbridge/store"
 )
 
@@ -67,7 +68,7 @@ func (l *Log) access(ctx context.Context, batch []*Record, rows []store.SCIMRequ
 		entries[i].Access = c.compare(r, own, rows[i].People)
 		rows[i].Moved = entries[i].Access.People
 		for _, m := range entries[i].Access.Moves {
-			rows[i].People = append(rows[i].People, m.Person)
+			rows[i].People = append(rows[i].People, m.id)
 		}
 		slices.Sort(rows[i].People)
 		rows[i].People = slices.Compact(rows[i].People)
@@ -144,11 +145,18 @@ func (c *comparer) everybody(a *Access, before, after *access.Snapshot) {
 		p = mapping.Diff(before, after, c.now)
 		c.plans[[2]*access.Snapshot{before, after}] = p
 	}
-	*a = *FromPlan(p, a)
+	*a = *FromPlan(p, a, c.l.engine)
 }
 
-// FromPlan is a plan in the words of an entry; into gives the revisions.
-func FromPlan(p *mapping.Plan, into *Access) *Access {
+// uid is the id by which others know a person.
+func uid(e *provision.Engine, id access.PersonID) string {
+	p, _ := e.PersonByID(id)
+	return p.UID
+}
+
+// FromPlan is a plan in the words of an entry; into gives the revisions, e the
+// people's ids.
+func FromPlan(p *mapping.Plan, into *Access, e *provision.Engine) *Access {
 	a := *into
 	a.People = p.Changed()
 	type key struct {
@@ -171,7 +179,7 @@ func FromPlan(p *mapping.Plan, into *Access) *Access {
 				}
 				i = len(a.Moves)
 				at[k] = i
-				a.Moves = append(a.Moves, Move{Person: id, Token: m.Token, From: m.From, To: m.To, Actions: m.Actions})
+				a.Moves = append(a.Moves, Move{id: id, Person: uid(e, id), Token: m.Token, From: m.From, To: m.To, Actions: m.Actions})
 			}
 			a.Moves[i].add(m.Site)
 		}
@@ -221,7 +229,7 @@ func (c *comparer) moves(out []Move, q access.Request, token bool, before, after
 		if a == b {
 			continue
 		}
-		m := Move{Person: q.Person, Token: token, From: cat.Highest(a), To: cat.Highest(b)}
+		m := Move{id: q.Person, Person: uid(c.l.engine, q.Person), Token: token, From: cat.Highest(a), To: cat.Highest(b)}
 		if m.From == m.To {
 			m.Actions = names(cat, a.Minus(b), b.Minus(a))
 		}

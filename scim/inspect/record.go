@@ -130,12 +130,13 @@ type Access struct {
 
 // Move is one person's change of level, on all sites where it is the same.
 type Move struct {
-	Person access.PersonID `json:"person"`
-	Token  bool            `json:"token,omitempty"` // only through tokens
-	From   access.Level    `json:"from"`
-	To     access.Level    `json:"to"`
+	Person string       `json:"person"`          // the id that others know
+	Token  bool         `json:"token,omitempty"` // only through tokens
+	From   access.Level `json:"from"`
+	To     access.Level `json:"to"`
 	// Actions, when the levels are equal, are up to five lost (-) or gained (+).
 	Actions []string        `json:"actions,omitempty"`
 	Sites   []access.SiteID `json:"sites"`
 	More    int             `json:"more_sites,omitempty"`
+	id      access.PersonID
 }

@@ -5,13 +5,12 @@ import "strings"
 // filterAttr is an attribute filters are tried on: where it stands, how its
 // values look ({L} is Alpha or Beta), and what the RFC says of it.
 type filterAttr struct {
-	name    string // in case ids
-	path    string // in filters
-	value   string // {L} Alpha | Beta, {run}
-	exact   bool   // caseExact (RFC 7643 §7, §8.7.1)
-	always  bool   // every user has one
-	need    Feature
-	section string // where it is defined
+	name   string // in case ids
+	path   string // in filters
+	value  string // {L} Alpha | Beta, {run}
+	exact  bool   // caseExact (RFC 7643 §7, §8.7.1)
+	always bool   // every user has one
+	need   Feature
 }
 
 // filterAttrs is the table behind the operator families on users.

@@ -45,13 +45,6 @@ func (t *trial) end(s Status, expected, got string) {
 	runtime.Goexit()
 }
 
-// need ends the case as not applicable unless the server offers f.
-func (t *trial) need(f Feature) {
-	if why := t.run.lacks(f); why != "" {
-		t.notApplicable(why)
-	}
-}
-
 // send sends a request and captures it; transport errors are returned.
 func (t *trial) send(q request) (*reply, error) {
 	res, ex, err := t.run.do(t.ctx, q)
