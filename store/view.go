@@ -132,7 +132,7 @@ func (v *View) Tokens(ctx context.Context, since int64) ([]Token, error) {
 		WHERE t.rev > $1 ORDER BY t.id`, since)
 }
 
-// SCIMTokens lists all SCIM tokens.
+// SCIMTokens lists all SCIM tokens, clients too.
 func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
 	return list(ctx, v, func(r row, t *SCIMToken) error {
 		var last int64
@@ -141,7 +141,7 @@ func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
 		return err
 	}, `
 		SELECT `+scimTokenColumns+`, COALESCE(u.last, 0)
-		FROM scim_tokens t LEFT JOIN scim_token_use u ON u.token = t.id
+		FROM `+allSCIMTokens+` t LEFT JOIN scim_token_use u ON u.token = t.id
 		ORDER BY t.id`)
 }
 
