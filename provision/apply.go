@@ -146,14 +146,25 @@ func (e *Engine) AuthenticateSCIM(source, secret string) (store.SCIMToken, error
 	if !ok || s.Disabled {
 		return store.SCIMToken{}, ErrUnknownSource
 	}
-	digest, now := string(store.Digest(secret)), e.cfg().Now()
-	e.names.mu.RLock()
-	defer e.names.mu.RUnlock()
-	i := slices.IndexFunc(e.names.scim, func(t store.SCIMToken) bool {
+	t, ok := e.names.scimToken(source, secret, e.cfg().Now())
+	if !ok && e.catchUpWith(secret, "gbs_") {
+		t, ok = e.names.scimToken(source, secret, e.cfg().Now())
+	}
+	if !ok {
+		return store.SCIMToken{}, ErrUnauthenticated
+	}
+	return t, nil
+}
+
+func (n *names) scimToken(source, secret string, now time.Time) (store.SCIMToken, bool) {
+	digest := string(store.Digest(secret))
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	i := slices.IndexFunc(n.scim, func(t store.SCIMToken) bool {
 		return t.Source == source && string(t.Digest) == digest && t.Revoked.IsZero() && (t.Expires.IsZero() || now.Before(t.Expires))
 	})
 	if i < 0 {
-		return store.SCIMToken{}, ErrUnauthenticated
+		return store.SCIMToken{}, false
 	}
-	return e.names.scim[i], nil
+	return n.scim[i], true
 }

@@ -65,6 +65,8 @@ type Engine struct {
 	advancing sync.Mutex // one advance at a time
 	picture   atomic.Pointer[picture]
 
+	catchUp *rate.Limiter // for credentials that are not known yet
+
 	burstMu sync.Mutex
 	bursts  map[string]*rate.Limiter
 	heard   map[string]time.Time // when a source last changed something
@@ -74,11 +76,12 @@ type Engine struct {
 func New(ctx context.Context, st *store.Store, c Config) (*Engine, error) {
 	c = c.withDefaults()
 	e := &Engine{
-		st:     st,
-		holder: access.NewHolder(c.MaxStaleness),
-		names:  newNames(),
-		bursts: map[string]*rate.Limiter{},
-		heard:  map[string]time.Time{},
+		st:      st,
+		holder:  access.NewHolder(c.MaxStaleness),
+		names:   newNames(),
+		catchUp: rate.NewLimiter(5, 5),
+		bursts:  map[string]*rate.Limiter{},
+		heard:   map[string]time.Time{},
 	}
 	e.config.Store(&c)
 	if err := e.putSources(ctx, c.Sources); err != nil {

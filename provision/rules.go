@@ -216,6 +216,11 @@ func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash stri
 		return 0, &InvalidError{Says: fmt.Sprintf("held plan %d has hash %s, not %s; look at it again before you apply it", id, h.Hash, hash)}
 	}
 	version, _, err = e.SetMapping(ctx, by, fmt.Sprintf("held plan %d", id), h.Payload, fmt.Sprintf("held plan %d, approved", id), hash)
+	if errors.Is(err, store.ErrPrecondition) {
+		// What was approved cannot be done any more; it must not wait for ever.
+		_, settled := e.do(ctx, by, &store.SettleHold{ID: id, State: "superseded"})
+		return 0, errors.Join(err, settled)
+	}
 	if err != nil {
 		return 0, err
 	}

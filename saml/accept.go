@@ -31,14 +31,16 @@ func (p *Provider) Accept(ctx context.Context, encoded string, expected []Reques
 	if r != nil {
 		return nil, r
 	}
-	if r := spend(ctx, replay, p.tickets(id), now); r != nil {
+	if r := spend(ctx, replay, p.Tickets(id), now); r != nil {
 		return nil, r
 	}
 	return id, nil
 }
 
-// Judge is Accept without spending: a pure function, for a test connection that
-// must create nothing. Its identity must not become a session.
+// Judge is Accept without spending: a pure function. It is for a test connection
+// that must create nothing, and for a caller who spends Tickets in the same
+// transaction as what the sign-in writes. Until they are spent, the identity
+// must not become a session.
 func (p *Provider) Judge(encoded string, expected []Request, now time.Time) (id *Identity, r *Rejection) {
 	defer fence(&r, func() { id = nil })
 	if r := p.open(now); r != nil {

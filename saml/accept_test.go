@@ -109,7 +109,7 @@ func TestFiftyAtOnceSignInOnceOnThreeReplicas(t *testing.T) {
 
 type brokenStore struct{}
 
-func (brokenStore) Spend(context.Context, []saml.Ticket, time.Time) (int, error) {
+func (brokenStore) Spend(context.Context, []string, time.Time, time.Time) (int, error) {
 	return -1, errors.New("connection refused")
 }
 
@@ -199,4 +199,9 @@ func TestNewMetadataMakeANewProvider(t *testing.T) {
 	if _, err := old.With(&saml.IdP{EntityID: samltest.IdPEntity}); err == nil {
 		t.Error("took metadata without a key")
 	}
+}
+
+func TestMemoryIsAReplay(t *testing.T) {
+	m := &samltest.Memory{}
+	samltest.TestReplay(t, m, m)
 }

@@ -75,6 +75,10 @@ func BenchmarkJunk(b *testing.B) {
 		}
 	}
 	big := samltest.Vector{Groups: groups(850), By: func(l *samltest.Lab, s *samltest.Signing) { s.Pair = l.Stranger }}
+	// Encrypted junk costs one use of each of our private keys, after a request
+	// that waits was named; nothing cheaper can tell it from a sign-in.
+	dark := samltest.Vector{Groups: groups(100), Sign: samltest.SignNothing, Encrypt: &samltest.Encryption{To: func(l *samltest.Lab) samltest.Pair { return l.Stranger }}}
+	b.Run("encrypted for a stranger, unsigned", func(b *testing.B) { refuses(b, l.Provider(nil), dark.Message(l)) })
 	b.Run("a stranger's signature over 850 groups", func(b *testing.B) { refuses(b, l.Provider(nil), big.Message(l)) })
 }
 

@@ -39,8 +39,8 @@ func (j judge) issued(n *node, issuerNeeded bool) *Rejection {
 	switch {
 	case issuer == nil && issuerNeeded:
 		return reject(IssuerMissing, "Issuer "+j.c.IdP.EntityID+" in "+n.name, "none")
-	case issuer != nil && strings.TrimSpace(issuer.text) != j.c.IdP.EntityID:
-		return reject(IssuerWrong, j.c.IdP.EntityID, strings.TrimSpace(issuer.text))
+	case issuer != nil && trim(issuer.text) != j.c.IdP.EntityID:
+		return reject(IssuerWrong, j.c.IdP.EntityID, trim(issuer.text))
 	case issuer != nil && issuer.attrOr("Format", formatEntity) != formatEntity:
 		return reject(IssuerWrong, "an Issuer of format entity", issuer.attrOr("Format", ""))
 	}
@@ -232,7 +232,7 @@ func (j judge) audience(restriction *node) *Rejection {
 		if r := plain(k); r != nil {
 			return r
 		}
-		if all = append(all, strings.TrimSpace(k.text)); all[len(all)-1] == j.c.EntityID {
+		if all = append(all, trim(k.text)); all[len(all)-1] == j.c.EntityID {
 			return nil
 		}
 	}
@@ -269,7 +269,7 @@ func (j judge) authenticated(a *node, req request, id *Identity) *Rejection {
 	}
 	if c := s.child(nsAssertion, "AuthnContext"); c != nil {
 		if ref := c.child(nsAssertion, "AuthnContextClassRef"); ref != nil {
-			id.AuthnContext = strings.TrimSpace(ref.text)
+			id.AuthnContext = trim(ref.text)
 		}
 	}
 	if wanted := j.wanted(req); len(wanted) > 0 && !slices.Contains(wanted, id.AuthnContext) {

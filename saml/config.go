@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -131,6 +130,8 @@ func NewProvider(c Config) (*Provider, error) {
 		return nil, fmt.Errorf("saml of source %q: %w", c.Source, err)
 	}
 	c.Groups = groups
+	idp := *c.IdP // what the caller does to his afterwards changes nothing here
+	c.IdP = &idp
 	p := &Provider{c: c}
 	for _, k := range c.IdP.Keys {
 		if k.Certificate != nil && k.weak() == "" {
@@ -167,7 +168,7 @@ func (c *Config) check() error {
 		return errors.New("the source has no name")
 	case c.IdP == nil || c.IdP.EntityID == "":
 		return errors.New("the identity provider's metadata is missing")
-	case c.EntityID == "" || strings.TrimSpace(c.EntityID) != c.EntityID:
+	case c.EntityID == "" || trim(c.EntityID) != c.EntityID:
 		return errors.New("our entity id is missing or has blanks around it")
 	case c.Skew < 0 || c.Skew > maxSkew:
 		return fmt.Errorf("clock skew %s is not between 0 and %s", c.Skew, maxSkew)

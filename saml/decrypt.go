@@ -187,23 +187,23 @@ func cipherValue(n *node) ([]byte, bool) {
 	return base64Text(data.kids[0])
 }
 
-// plaintext decrypts with each of our keys. All of them are tried, and a key
-// that does not unwrap goes on with a random content key, so that neither
-// answer nor work tells which step failed.
+// plaintext decrypts with each of our keys until one gives an assertion. A key
+// that does not unwrap goes on with a random content key, so that neither answer
+// nor work tells which step failed.
 func (j judge) plaintext(e envelope) (doc string, a *node, ok bool) {
 	for _, own := range j.c.Keys {
 		for _, w := range e.keys {
 			text, opened := e.open(contentKey(own.Private, w, e.content.size))
-			if !opened || ok {
+			if !opened {
 				continue
 			}
 			root, r := scan(string(text), j.c.Limits)
 			if r == nil && root.is(nsAssertion, "Assertion") && whole(root) {
-				doc, a, ok = string(text), root, true
+				return string(text), root, true
 			}
 		}
 	}
-	return doc, a, ok
+	return "", nil, false
 }
 
 // whole reports whether a decrypted assertion has the shape that one in the

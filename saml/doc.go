@@ -41,8 +41,10 @@
 // or it is refused. A message is accepted once over all replicas that share a
 // Replay. A Rejection holds a Reason of a closed list and no content of an
 // assertion; docs/saml.md says for each what to change. What a stranger sends
-// costs less than a millisecond and a megabyte, because the signer of SignedInfo
-// is looked for before the message is parsed a second time. A panic of a library
+// costs about a millisecond and less than a megabyte, because the signer of
+// SignedInfo is looked for before the message is parsed a second time; only an
+// encrypted assertion costs more, one use of each of our private keys, and only
+// when it names a request that waits. A panic of a library
 // is a rejection.
 //
 // A Provider has no state. crewjam/saml is used for writing requests and reading

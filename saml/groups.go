@@ -150,7 +150,7 @@ func (g GroupRule) names(a Attribute) bool {
 // add adds the groups that one value holds.
 func (g GroupRule) add(out *Groups, seen map[string]bool, v Value) *Rejection {
 	for _, text := range g.split(v) {
-		text = strings.TrimSpace(text)
+		text = trim(text)
 		if text == "" {
 			continue
 		}

@@ -43,6 +43,7 @@ func TestGroupsInEveryFormOfIdentityProviders(t *testing.T) {
 		{"a semicolon without a configured delimiter is a letter", saml.GroupRule{}, attribute("groups", "a;b"), present("groups", "a;b")},
 		{"blanks around, empty values, the same twice", saml.GroupRule{}, attribute("groups", " a ", "", "\n", "a", "b"), present("groups", "a", "b")},
 		{"two ways to write an umlaut are one", saml.GroupRule{}, attribute("groups", "Büro", "Bu\u0308ro"), present("groups", "Büro")},
+		{"a no-break space makes another group", saml.GroupRule{}, attribute("groups", "Admins\u00a0", "Admins"), present("groups", "Admins\u00a0", "Admins")},
 		{"letter case makes two groups", saml.GroupRule{}, attribute("groups", "a", "A"), present("groups", "a", "A")},
 		{"distinguished names", saml.GroupRule{Form: saml.GroupDNs}, attribute("groups", "CN=Sales\\, EMEA,OU=Groups,DC=corp", "cn=IT,dc=corp"), present("groups", "Sales, EMEA", "IT")},
 		{"distinguished names as a whole", saml.GroupRule{Form: saml.GroupDNKeys}, attribute("groups", "CN=Sales, OU=Groups,DC=Corp", "cn=sales,ou=groups,dc=corp"), present("groups", "cn=sales,ou=groups,dc=corp")},

@@ -114,7 +114,7 @@ func readNameID(n *node) (NameID, *Rejection) {
 		return NameID{}, r
 	}
 	id := NameID{
-		Value: strings.TrimSpace(n.text), Format: n.attrOr("Format", FormatUnspecified),
+		Value: trim(n.text), Format: n.attrOr("Format", FormatUnspecified),
 		NameQualifier: n.attrOr("NameQualifier", ""), SPNameQualifier: n.attrOr("SPNameQualifier", ""), SPProvidedID: n.attrOr("SPProvidedID", ""),
 	}
 	switch {
@@ -152,7 +152,7 @@ func (p *Provider) subject(id *Identity) (Subject, *Rejection) {
 	}
 	value := ""
 	if len(a.Values) == 1 {
-		value = strings.TrimSpace(a.Values[0].Text)
+		value = trim(a.Values[0].Text)
 	}
 	if value == "" || tooStrange(value) {
 		return Subject{}, reject(SubjectAttribute, "attribute "+name+" with at most 256 printable characters", "an empty or a strange one")

@@ -2,7 +2,6 @@ package saml
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -177,7 +176,7 @@ func readLogout(m logoutMessage) (*Logout, *Rejection) {
 		return nil, r
 	}
 	for _, s := range m.root.children(nsProtocol, "SessionIndex") {
-		index := strings.TrimSpace(s.text)
+		index := trim(s.text)
 		if index == "" || len(s.kids) > 0 {
 			return nil, reject(LogoutSession, "a SessionIndex with text", "an empty one")
 		}

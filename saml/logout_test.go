@@ -336,3 +336,19 @@ func received(m saml.Message) saml.Incoming {
 	}
 	return saml.Incoming{Binding: saml.POST, Form: form}
 }
+
+func TestWhateverTheNameIsOurXMLHoldsIt(t *testing.T) {
+	l := samltest.NewLab()
+	for _, name := range []string{`]]>`, `--><x/>`, `<saml:NameID>`, `"'&amp;`, "a\tb", "漢ß€"} {
+		ref := saml.SessionRef{NameID: saml.NameID{Value: name, Format: `"><x a="`}, SessionIndex: name}
+		m, _, err := l.Provider(func(c *saml.Config) { c.RequestBinding = saml.POST }).LogoutRequest(ref, "h", samltest.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, _ := base64.StdEncoding.DecodeString(m.Fields[0].Text)
+		el := samltest.Parse(string(raw)).Root()
+		if got := el.SelectElement("NameID"); got.Text() != name || got.SelectAttrValue("Format", "") != ref.NameID.Format || el.SelectElement("SessionIndex").Text() != name || len(el.ChildElements()) != 4 {
+			t.Errorf("%q became %s", name, raw)
+		}
+	}
+}

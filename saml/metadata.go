@@ -15,11 +15,6 @@ import (
 // is.
 var metadataLimits = Limits{XML: 1 << 20, Depth: 32, Elements: 20000, Attrs: 64, Prefixes: 64}
 
-// warnBefore are the times before a certificate's end at which metadata warn.
-var warnBefore = []time.Duration{60 * day, 30 * day, 14 * day, 7 * day}
-
-const day = 24 * time.Hour
-
 // ParseIdP reads an identity provider's metadata. When the document holds
 // several, entityID says which one; else it must hold one, and entityID, when
 // given, must be its. Keys that are too weak are left out with a warning; when
@@ -120,7 +115,7 @@ func (i *IdP) narrow(n *node) error {
 func (i *IdP) readRole(role *node, now time.Time) error {
 	i.WantsSigned = role.attrOr("WantAuthnRequestsSigned", "false") == "true" || role.attrOr("WantAuthnRequestsSigned", "") == "1"
 	for _, f := range role.children(nsMetadata, "NameIDFormat") {
-		i.NameIDFormats = append(i.NameIDFormats, strings.TrimSpace(f.text))
+		i.NameIDFormats = append(i.NameIDFormats, trim(f.text))
 	}
 	var err error
 	if i.SSO, err = endpoints(role, "SingleSignOnService"); err != nil {
@@ -203,35 +198,6 @@ func (i *IdP) addKey(text string, now time.Time) error {
 		i.Warnings = append(i.Warnings, w)
 	}
 	return nil
-}
-
-// expiry is the warning that is due at that time, or "".
-func (k SigningKey) expiry(now time.Time) string {
-	left := k.Certificate.NotAfter.Sub(now)
-	name := fmt.Sprintf("certificate %.16s…", k.Fingerprint())
-	switch {
-	case left < 0:
-		return fmt.Sprintf("%s ended on %s; the identity provider should have a new one", name, k.Certificate.NotAfter.UTC().Format(time.DateOnly))
-	case left < warnBefore[0]:
-		return fmt.Sprintf("%s ends on %s, in %d days", name, k.Certificate.NotAfter.UTC().Format(time.DateOnly), int(left/day))
-	}
-	return ""
-}
-
-// NextWarning is the first time after now at which a certificate's warning
-// changes: 60, 30, 14 and 7 days before its end, and its end. It is zero when
-// there is none.
-func (i *IdP) NextWarning(now time.Time) time.Time {
-	var next time.Time
-	for _, k := range i.Keys {
-		for _, before := range append(slices.Clone(warnBefore), 0) {
-			at := k.Certificate.NotAfter.Add(-before)
-			if at.After(now) && (next.IsZero() || at.Before(next)) {
-				next = at
-			}
-		}
-	}
-	return next
 }
 
 // duration reads an xs:duration with the library's parser.

@@ -276,3 +276,18 @@ func TestAFeedAppliesWhatIsNewAndTellsWhatFails(t *testing.T) {
 		}
 	}
 }
+
+func TestAProviderWarnsOfWhatEnds(t *testing.T) {
+	l := samltest.NewLab()
+	p := l.Provider(func(c *saml.Config) { c.IdP.ValidUntil = samltest.Now.Add(30 * 24 * time.Hour) })
+	if got := p.Warnings(samltest.Now); got != nil {
+		t.Errorf("too early: %q", got)
+	}
+	if got := p.Warnings(samltest.Now.Add(24 * 24 * time.Hour)); len(got) != 1 || !strings.Contains(got[0], "metadata end on") {
+		t.Errorf("metadata: %q", got)
+	}
+	late := strings.Join(p.Warnings(l.SP.Certificate.NotAfter.Add(-time.Hour)), "\n")
+	if !strings.Contains(late, "our certificate") || !strings.Contains(late, "the identity provider's certificate") || len(p.Certificates()) != 4 {
+		t.Errorf("certificates: %s", late)
+	}
+}

@@ -92,6 +92,10 @@ func (n *node) walk(parent *node, visit func(n, parent *node) *Rejection) *Rejec
 
 const blanks = " \t\r\n"
 
+// trim takes off what identity providers indent with. Other spaces of Unicode
+// are letters here: a group or a person must not become another one by them.
+func trim(s string) string { return strings.Trim(s, blanks) }
+
 func isBlank(s string) bool { return strings.Trim(s, blanks) == "" }
 
 // without is n without the child k; the children are shared.

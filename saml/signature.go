@@ -206,7 +206,11 @@ type verified struct {
 func validate(el *etree.Element, cert *x509.Certificate) (*etree.Element, error) {
 	ctx := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{cert}})
 	ctx.Clock = dsig.NewFakeClockAt(cert.NotBefore)
-	return ctx.Validate(el)
+	signed, err := ctx.Validate(el)
+	if err == nil && signed == nil {
+		err = dsig.ErrInvalidSignature // over no bytes at all
+	}
+	return signed, err
 }
 
 // signedBy finds the trusted key that signed the SignedInfo of a scanned

@@ -196,7 +196,7 @@ func status(root *node) *Rejection {
 		}
 	}
 	if said := s.child(nsProtocol, "StatusMessage"); said != nil && !isBlank(said.text) {
-		got += ": " + strings.TrimSpace(said.text)
+		got += ": " + trim(said.text)
 	}
 	return reject(reason, "status Success", got)
 }

@@ -121,19 +121,19 @@ type Memory struct {
 }
 
 // Spend implements saml.Replay.
-func (m *Memory) Spend(_ context.Context, tickets []saml.Ticket, now time.Time) (int, error) {
+func (m *Memory) Spend(_ context.Context, keys []string, until, now time.Time) (int, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	for i, t := range tickets {
-		if until, used := m.spent[t.Key]; used && !now.After(until) {
+	for i, k := range keys {
+		if end, used := m.spent[k]; used && !now.After(end) {
 			return i, nil
 		}
 	}
 	if m.spent == nil {
 		m.spent = map[string]time.Time{}
 	}
-	for _, t := range tickets {
-		m.spent[t.Key] = t.Until
+	for _, k := range keys {
+		m.spent[k] = until
 	}
 	return -1, nil
 }

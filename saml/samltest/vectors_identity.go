@@ -31,6 +31,7 @@ func identities() []Vector {
 		{Name: "two NameIDs", Want: saml.NameIDSeveral, Pre: swap(theNameID, theNameID+strings.Replace(theNameID, Person, evilPerson, 1))},
 		{Name: "a NameID with an element inside", Want: saml.MixedContent, Pre: swap(Person, Person+`<x xmlns="urn:x">.evil</x>`)},
 		{Name: "a NameID with an element around", Want: saml.MixedContent, Pre: swap(Person, `<x xmlns="urn:x">`+Person+`</x>`)},
+		{Name: "a NameID of a soft hyphen", Want: saml.NameIDTooLong, Pre: swap(Person, "\u00ad")},
 		{Name: "a NameID of 300 characters", Want: saml.NameIDTooLong, Pre: swap(Person, strings.Repeat("a", 300))},
 		{Name: "a NameID with a line end inside", Want: saml.NameIDTooLong, Pre: swap(Person, "a\nb")},
 		{Name: "a NameID with a zero-width joiner", Want: saml.NameIDTooLong, Pre: swap(Person, Person+"\u200dx")},

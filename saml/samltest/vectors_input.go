@@ -19,8 +19,6 @@ func repeat(n int, f func(i int) string) string {
 	return b.String()
 }
 
-func constant(s string) func(int) string { return func(int) string { return s } }
-
 // junk is a document that has nothing of SAML but its root.
 func junk(inside string) func(*Lab, string) string {
 	return func(*Lab, string) string {
