@@ -74,18 +74,24 @@ type Engine struct {
 	burstMu sync.Mutex
 	bursts  map[string]*rate.Limiter
 	heard   map[string]time.Time // when a source last changed something
+
+	knownMu   sync.Mutex
+	lastKnown map[string]*Known // of directories that this process reads
+	approvers map[string]Approver
 }
 
 // New makes an engine on st and loads the first snapshot.
 func New(ctx context.Context, st *store.Store, c Config) (*Engine, error) {
 	c = c.withDefaults()
 	e := &Engine{
-		st:      st,
-		holder:  access.NewHolder(c.MaxStaleness),
-		names:   newNames(),
-		catchUp: rate.NewLimiter(5, 5),
-		bursts:  map[string]*rate.Limiter{},
-		heard:   map[string]time.Time{},
+		st:        st,
+		holder:    access.NewHolder(c.MaxStaleness),
+		names:     newNames(),
+		catchUp:   rate.NewLimiter(5, 5),
+		bursts:    map[string]*rate.Limiter{},
+		heard:     map[string]time.Time{},
+		lastKnown: map[string]*Known{},
+		approvers: map[string]Approver{},
 	}
 	e.config.Store(&c)
 	if err := e.putSources(ctx, c.Sources); err != nil {

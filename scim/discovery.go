@@ -14,7 +14,7 @@ func (c *call) serviceProviderConfig() error {
 		return err
 	}
 	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
-	return c.json(http.StatusOK, map[string]any{
+	doc := map[string]any{
 		"schemas": []string{urnConfig},
 		"patch":   yes, "sort": yes, "etag": yes, "changePassword": no,
 		"bulk":   map[string]any{"supported": true, "maxOperations": c.MaxOperations, "maxPayloadSize": c.MaxBody},
@@ -25,7 +25,11 @@ func (c *call) serviceProviderConfig() error {
 		},
 		"authenticationSchemes": c.schemes(),
 		"meta":                  map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
-	})
+	}
+	if uris := c.Sources[c.source].EventURIs; len(uris) > 0 {
+		doc["securityEvents"] = map[string]any{"asyncRequest": "none", "eventUris": uris}
+	}
+	return c.json(http.StatusOK, doc)
 }
 
 func (c *call) schemas() error {

@@ -56,6 +56,8 @@ type Source struct {
 	Allow []netip.Prefix
 	Rate  rate.Limit // before Config's; 0 is Config's
 	Burst int
+	// EventURIs are the security events that are told of this source (RFC 9967 4).
+	EventURIs []string
 }
 
 // Door is the SCIM 2.0 door. It may be used concurrently.

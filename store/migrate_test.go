@@ -25,24 +25,25 @@ func testServer(t *testing.T) string {
 	return dsn
 }
 
-// withMigration makes the schema of the rest of the test end with a step more.
+// withMigration adds a step to the schema for the rest of the test.
 func withMigration(t *testing.T) {
 	t.Helper()
 	before := migrations
-	all := fstest.MapFS{}
+	more := fstest.MapFS{
+		"9999_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE more (\n    id BIGINT PRIMARY KEY,\n    name TEXT COLLATE \"C\" NOT NULL\n);\n")},
+	}
 	names, err := fs.Glob(migrations, "*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		text, err := fs.ReadFile(migrations, name)
+	for _, n := range names {
+		text, err := fs.ReadFile(migrations, n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[name] = &fstest.MapFile{Data: text}
+		more[n] = &fstest.MapFile{Data: text}
 	}
-	all["9000_more.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE more (\n    id BIGINT PRIMARY KEY,\n    name TEXT COLLATE \"C\" NOT NULL\n);\n")}
-	migrations = all
+	migrations = more
 	t.Cleanup(func() { migrations = before })
 }
 
@@ -62,29 +63,28 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal(err)
 	}
-	was := wanted()
+	before := wanted()
 	withMigration(t)
 	applied, err := Migrate(ctx, "sqlite:"+file)
-	if err != nil || len(applied) != 1 || applied[0] != "9000_more.sql" {
+	if err != nil || len(applied) != 1 || applied[0] != "9999_more.sql" {
 		t.Fatalf("got %v, %v", applied, err)
 	}
 	status, err := MigrationStatus(ctx, "sqlite:"+file)
-	if err != nil || len(status) != int(was)+1 || status[was].Version != 9000 || status[was].Applied.IsZero() {
+	if last := len(status) - 1; err != nil || status[last].Version != 9999 || status[last].Applied.IsZero() {
 		t.Errorf("got %+v, %v", status, err)
 	}
 	if applied, err := Migrate(ctx, "sqlite:"+file); err != nil || len(applied) != 0 {
 		t.Errorf("again: got %v, %v", applied, err)
 	}
-	kept := fmt.Sprintf("%s.version-%d", file, was)
-	copied, err := os.Stat(kept)
+	copied, err := os.Stat(fmt.Sprintf("%s.version-%d", file, before))
 	if err != nil || copied.Size() == 0 {
 		t.Errorf("the copy: %v", err)
 	}
-	delete(migrations.(fstest.MapFS), "9000_more.sql")
+	delete(migrations.(fstest.MapFS), "9999_more.sql")
 	if _, err := Open(ctx, "sqlite:"+file, Options{}); !errors.Is(err, ErrSchema) {
 		t.Errorf("a newer schema: got %v, want ErrSchema", err)
 	}
-	s, err = Open(ctx, "sqlite:"+kept, Options{})
+	s, err = Open(ctx, fmt.Sprintf("sqlite:%s.version-%d", file, before), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	if r, err := s.Verify(ctx); err != nil || r.Revision != 1 || r.Broken != "" {
 		t.Errorf("the copy: %+v, %v", r, err)
 	}
-	if have, want, err := s.SchemaVersion(ctx); have != was || want != was || err != nil {
+	if have, want, err := s.SchemaVersion(ctx); have != before || want != before || err != nil {
 		t.Errorf("got %d, %d, %v", have, want, err)
 	}
 }

@@ -18,7 +18,7 @@ func (s *Store) Try(ctx context.Context, by By, op Op, look func(*View) error) (
 		return Receipt{}, err
 	}
 	j := &job{ctx: ctx, by: by, work: w, done: make(chan struct{})}
-	b, err := s.decideAll([]*job{j})
+	b, err := s.decided([]*job{j})
 	if err != nil {
 		return Receipt{}, s.callers(ctx, err)
 	}
