@@ -46,7 +46,7 @@ type SCIMLogQuery struct {
 	Since    time.Time
 	Until    time.Time
 	Before   int64 // only below this id: the next page
-	After    int64 // only above this id, and the oldest first
+	After    int64 // only above this id, and the oldest first; -1 is from the beginning
 	Limit    int   // 0 is 100
 }
 
@@ -180,7 +180,7 @@ func scimLogText(q SCIMLogQuery) (string, []any) {
 	if q.Before > 0 {
 		where("l.id < %v", q.Before)
 	}
-	if q.After > 0 {
+	if q.After != 0 {
 		where("l.id > %v", q.After)
 		order = "ASC"
 	}
