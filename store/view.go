@@ -58,6 +58,23 @@ func list[T any](ctx context.Context, v *View, scan func(row, *T) error, text st
 	return out, err
 }
 
+// News is at which revision each kind of fact last changed; 0 is never.
+type News struct{ Sources, Sites, Groups, Mapping, Manuals, Tokens, SCIMTokens int64 }
+
+// News tells a follower what it need not read again, in one question whose cost
+// does not depend on how much there is.
+func (v *View) News(ctx context.Context) (n News, err error) {
+	err = v.ask(ctx, `
+		SELECT COALESCE((SELECT max(rev) FROM sources), 0), COALESCE((SELECT max(rev) FROM sites), 0),
+			COALESCE((SELECT max(rev) FROM groups), 0), COALESCE((SELECT max(rev) FROM mappings), 0),
+			COALESCE((SELECT max(rev) FROM manuals), 0), COALESCE((SELECT max(rev) FROM tokens), 0),
+			COALESCE((SELECT max(rev) FROM scim_tokens), 0)`,
+		func(r row) error {
+			return r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens)
+		})
+	return n, err
+}
+
 // Sources lists the sources.
 func (v *View) Sources(ctx context.Context) ([]Source, error) {
 	return list(ctx, v, scanSource, `SELECT `+sourceColumns+` FROM sources s ORDER BY s.name`)
