@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"grantbridge/access"
 	"grantbridge/directory"
@@ -97,13 +99,19 @@ func (v *View) Sites(ctx context.Context, since int64) (sites []access.Site, rem
 	return sites, removed, err
 }
 
+// changedGroups is in the order of rev for the sake of its index, as
+// changedPeople is.
+const changedGroups = `
+	SELECT g.id, g.uid, g.source, g.external_id, g.display, g.dn, '', g.members, g.created, g.modified, g.rev, g.deleted
+	FROM groups g
+	WHERE g.rev > $1 AND (g.deleted = 0 OR CAST($1 AS BIGINT) > 0) ORDER BY g.rev`
+
 // AllGroups lists the groups of every source that changed after since, without
 // Doc and Values; deleted ones only when since > 0.
 func (v *View) AllGroups(ctx context.Context, since int64) ([]directory.Group, error) {
-	return list(ctx, v, scanGroup, `
-		SELECT g.id, g.uid, g.source, g.external_id, g.display, g.dn, '', g.members, g.created, g.modified, g.rev, g.deleted
-		FROM groups g
-		WHERE g.rev > $1 AND (g.deleted = 0 OR CAST($1 AS BIGINT) > 0) ORDER BY g.id`, since)
+	all, err := list(ctx, v, scanGroup, changedGroups, since)
+	slices.SortFunc(all, func(a, b directory.Group) int { return cmp.Compare(a.ID, b.ID) })
+	return all, err
 }
 
 // Mapping is the live mapping, or the given version when not zero; the zero
