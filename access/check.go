@@ -102,7 +102,7 @@ func (s *snapshot) decide(q *question, r *Request) Code {
 // rank orders the codes: when several would do, the lowest is given.
 var rank = [...]uint8{
 	Stale: 1, UnknownAction: 2, UnknownSite: 3, UnknownSubject: 4, Anonymous: 5, Revoked: 6, ExpiredToken: 7, Locked: 8, Suspended: 9,
-	ExpiredGrant: 10, NoGrant: 11, DeniedRule: 12, CapUser: 13, CeilingMapping: 14, CeilingToken: 15, CeilingSession: 16, Allowed: 17,
+	ExpiredGrant: 10, NoGrant: 11, DeniedRule: 12, CapUser: 13, CeilingToken: 14, CeilingMapping: 15, CeilingSession: 16, Allowed: 17,
 }
 
 // decideOne answers for c, a token's facts being t.
@@ -132,7 +132,7 @@ func (s *snapshot) decideAs(q *question, ch Channel, ill ailment, limit Code) Co
 		return code
 	}
 	if q.who.flags&isOwner == 0 {
-		if code := s.tally(q, &q.who, ch).code(); code != Allowed {
+		if code := s.tally(q, &q.who, ch).code(); code != Allowed && (code != CeilingMapping || ill == 0) {
 			return code
 		}
 	}

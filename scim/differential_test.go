@@ -97,9 +97,6 @@ func (w *world) load(t *testing.T) {
 		refs, err := v.GroupsOf(ctx, ids)
 		for _, a := range as {
 			r := Record{ID: a.UID, ExternalID: a.ExternalID, Created: a.Created, Modified: a.Modified, Values: a.Values}
-			if text(mustDoc(a.Doc), "displayName") == "" { // the name by which he is known stands in
-				r.Values = append(slices.Clone(r.Values), directory.Value{Path: "displayname", Text: directory.Fold(a.Display)})
-			}
 			for _, ref := range refs[a.ID] {
 				r.Links = append(r.Links, ref.UID)
 			}
@@ -129,14 +126,6 @@ func (w *world) load(t *testing.T) {
 	if len(w.records[users]) != 40 || len(w.records[groups]) != 12 {
 		t.Fatalf("got %d users and %d groups", len(w.records[users]), len(w.records[groups]))
 	}
-}
-
-func mustDoc(b []byte) map[string]any {
-	doc, err := decodeDoc(b)
-	if err != nil {
-		panic(err)
-	}
-	return doc
 }
 
 // genFilter writes a filter as a caller would.

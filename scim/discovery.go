@@ -10,19 +10,10 @@ import (
 // serviceProviderConfig says what this door can do (RFC 7643 5, RFC 9865 4), and
 // nothing that it cannot.
 func (c *call) serviceProviderConfig() error {
-	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
-	schemes := []any{map[string]any{
-		"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
-		"description": "A token of this source, as the Authorization header's Bearer",
-		"specUri":     "https://www.rfc-editor.org/info/rfc6750",
-	}}
-	if c.policy.profile != Strict {
-		schemes = append(schemes, map[string]any{
-			"type": "httpbasic", "name": "HTTP Basic", "primary": false,
-			"description": "The same token as the password, with any user name",
-			"specUri":     "https://www.rfc-editor.org/info/rfc7617",
-		})
+	if err := c.unfiltered(); err != nil {
+		return err
 	}
+	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
 	doc := map[string]any{
 		"schemas": []string{urnConfig},
 		"patch":   yes, "sort": yes, "etag": yes, "changePassword": no,
@@ -32,7 +23,7 @@ func (c *call) serviceProviderConfig() error {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": c.PageSize, "maxPageSize": c.MaxPageSize, "cursorTimeout": int(cursorTimeout.Seconds()),
 		},
-		"authenticationSchemes": schemes,
+		"authenticationSchemes": c.schemes(),
 		"meta":                  map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
 	}
 	if uris := c.Sources[c.source].EventURIs; len(uris) > 0 {
@@ -51,12 +42,19 @@ func (c *call) schemas() error {
 
 // discovered answers with all there is. A filter is refused (RFC 7644 4).
 func (c *call) discovered(all []any) error {
-	if c.query.Has("filter") {
-		return refuse(http.StatusForbidden, "discovery cannot be filtered; read it whole or by id")
+	if err := c.unfiltered(); err != nil {
+		return err
 	}
 	return c.json(http.StatusOK, map[string]any{
 		"schemas": []string{urnList}, "totalResults": len(all), "startIndex": 1, "itemsPerPage": len(all), "Resources": all,
 	})
+}
+
+func (c *call) unfiltered() error {
+	if c.query.Has("filter") {
+		return refuse(http.StatusForbidden, "discovery cannot be filtered; read it whole or by id")
+	}
+	return nil
 }
 
 func (c *call) schemaByID() error {

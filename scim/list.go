@@ -110,7 +110,22 @@ func (c *call) page(of *resource, s search) (*page, error) {
 	if s.cursor != nil {
 		return g, c.resume(g, s)
 	}
+	if g.walks() {
+		c.walks.goOn(&g.query, c.question(of, s), c.Now())
+	}
 	return g, nil
+}
+
+// walks reports whether g's pages can be continued behind a resource that may
+// be gone by then: those in order of id.
+func (g *page) walks() bool { return g.query.SortPath == "" && !g.query.Descending }
+
+// last is the id of the page's last result.
+func (g *page) last() int64 {
+	if len(g.groups) > 0 {
+		return int64(g.groups[len(g.groups)-1].ID)
+	}
+	return int64(g.accounts[len(g.accounts)-1].ID)
 }
 
 // answerable is f as the store is asked: a filter that is true for all is none,
@@ -182,10 +197,16 @@ func (c *call) found(ctx context.Context, v *store.View, s search, pages []*page
 		if err != nil {
 			return err
 		}
+		if g.query.Left {
+			n += s.start - 1
+		}
 		if n >= 0 {
 			total += n
 		}
 		left -= g.len()
+		if s.cursor == nil && len(pages) == 1 && g.len() > 0 && g.walks() {
+			c.walks.left(c.question(g.of, s), s.start+g.len(), g.last(), c.Now())
+		}
 	}
 	return c.write(ctx, v, s, answered{pages: pages, total: total, returned: s.count - left})
 }

@@ -101,6 +101,9 @@ func (n *reader) memberOp(c *Canonical, verb Verb, t target, v any) error {
 	if verb == Remove && !n.use(RuleMemberValues, "remove members with a list of values") {
 		return invalidValue("remove takes no value; name the member in the path, as in members[value eq \"…\"]")
 	}
+	if verb == Add {
+		v = asElements(membersAttr, v)
+	}
 	ids, err := n.ids(v)
 	if err != nil {
 		return err

@@ -100,6 +100,9 @@ func (n *reader) resolve(path string) (target, error) {
 	if path == "" {
 		return target{}, invalidPath("a path names an attribute; this one is empty")
 	}
+	if strings.HasSuffix(path, ".") || strings.HasPrefix(path, ".") || strings.Contains(path, "..") {
+		return target{}, invalidPath("path %q: a name is missing beside a dot", clip(path))
+	}
 	if a := n.of.find(path); a != nil {
 		return at(a), nil
 	}

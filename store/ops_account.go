@@ -65,16 +65,16 @@ const (
 
 	// An account that exists keeps its uid, source and time of creation.
 	putAccount = `
-		INSERT INTO accounts (id, uid, source, external_id, login, login_key, display, display_key, email,
+		INSERT INTO accounts (id, uid, source, external_id, login, login_key, display, email,
 			active, person, doc, created, modified, rev, deleted)
-		SELECT r.id, r.uid, r.source, r.external_id, r.login, r.login_key, r.display, r.display_key, r.email,
+		SELECT r.id, r.uid, r.source, r.external_id, r.login, r.login_key, r.display, r.email,
 			r.active, r.person, r.doc, r.created, r.modified, r.rev, r.deleted
 		FROM rowset($1, id bigint, uid text, source text, external_id text, login text, login_key text,
-			display text, display_key text, email text, active bigint, person bigint, doc text,
+			display text, email text, active bigint, person bigint, doc text,
 			created bigint, modified bigint, rev bigint, deleted bigint) r
 		WHERE true
 		ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, login = excluded.login,
-			login_key = excluded.login_key, display = excluded.display, display_key = excluded.display_key,
+			login_key = excluded.login_key, display = excluded.display,
 			email = excluded.email, active = excluded.active, person = excluded.person, doc = excluded.doc,
 			modified = excluded.modified, rev = excluded.rev, deleted = excluded.deleted`
 	putPerson = `
@@ -346,7 +346,7 @@ func (w *accountWork) write(d *decision, a directory.Account, deleted int64) {
 		d.tell(endSynced, a.Source, a.Person, d.now, d.rev)
 	}
 	d.tell(putAccount, int64(a.ID), a.UID, a.Source, a.ExternalID, a.Login, directory.Fold(a.Login),
-		a.Display, directory.Fold(a.Display), a.Email, bit(a.Active), a.Person, string(a.Doc),
+		a.Display, a.Email, bit(a.Active), a.Person, string(a.Doc),
 		micros(a.Created), d.now, d.rev, deleted)
 }
 

@@ -483,3 +483,28 @@ func TestABatchIsOfOneRevisionWhileTheModelChanges(t *testing.T) {
 	close(stop)
 	asking.Wait()
 }
+
+func TestSlugsFollowTheSites(t *testing.T) {
+	w := newWorld(t)
+	if got := w.ask("pep", "alice", "read", "RECORD-1"); !*got.Decision {
+		t.Errorf("a slug in capitals: got %+v", got.Context)
+	}
+	w.must(w.engine.PutSites(t.Context(), by, []access.Site{{ID: 1, Slug: "renamed", Name: "Record one"}, {ID: 3, Slug: "Record-3", Name: "Record three"}}))
+	for slug, code := range map[string]string{"record-1": "unknown_site", "renamed": "allowed", "record-3": "allowed", "1": "allowed"} {
+		if got := w.ask("pep", "alice", "read", slug); got.Context.Code != code {
+			t.Errorf("%s: got %+v, want %s", slug, got.Context, code)
+		}
+	}
+}
+
+func TestTwoAuthorizationHeadersAreNone(t *testing.T) {
+	w := newWorld(t)
+	r := httptest.NewRequest("POST", "/access/v1/evaluation", strings.NewReader(object(alice, reading, record1)))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header["Authorization"] = []string{"Bearer " + w.secrets["pep"], "Bearer " + w.secrets["alice-inherit"]}
+	rec := httptest.NewRecorder()
+	w.ServeHTTP(rec, r)
+	if rec.Code != http.StatusUnauthorized {
+		t.Errorf("got %d %s; two credentials must never become one", rec.Code, rec.Body)
+	}
+}

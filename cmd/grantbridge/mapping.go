@@ -102,7 +102,7 @@ func (a *app) parseMapping(ctx context.Context, args []string) (*parsed, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &parsed{name: name, env: mapping.Env{Catalogue: catalogue(), Zone: l.Location(), Now: time.Now()}}
+	p := &parsed{name: name, env: mapping.Env{Catalogue: access.DefaultCatalogue(), Zone: l.Location(), Now: time.Now()}}
 	if err := a.fillEnv(ctx, l, p); err != nil {
 		return nil, err
 	}

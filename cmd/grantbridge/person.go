@@ -18,7 +18,7 @@ import (
 
 func (a *app) personCommand() *cobra.Command {
 	return group("person", "one person: everything about him, and the emergency lock",
-		a.personShowCommand(), a.personLockCommand(), a.personUnlockCommand())
+		a.personShowCommand(), a.personLockCommand(), a.personUnlockCommand(), a.personLinkCommand())
 }
 
 // personView is a person in full.
@@ -248,6 +248,61 @@ func (a *app) verifyLock(ctx context.Context, b *bridge, p provision.PersonRef) 
 		return fmt.Errorf("%s still reaches %s; repeat the lock and look at the audit", p.Login, count(r.Sites, "site"))
 	}
 	return err
+}
+
+func (a *app) personLinkCommand() *cobra.Command {
+	return a.reasons(&cobra.Command{
+		Use: "link SOURCE/ACCOUNT WHO", Short: "say that an account is this person's", Args: words("SOURCE/ACCOUNT", "WHO"),
+		Long: `Link moves an account, named by its source and id or login, to a person who is
+known by another account. Equal names and addresses never link by themselves.`,
+		Example: `  grantbridge person link entra/clara.moreau@corp.example okta/clara.moreau --reason "same person, HR 4711"`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if a.why.reason == "" {
+				return usage("a link needs a reason: --reason TEXT")
+			}
+			return a.with(c.Context(), existing, func(b *bridge) error { return a.link(c.Context(), b, args[0], args[1]) })
+		},
+	})
+}
+
+func (a *app) link(ctx context.Context, b *bridge, account, who string) error {
+	source, name, ok := strings.Cut(account, "/")
+	if !ok {
+		return usage("which account? write SOURCE/ID or SOURCE/LOGIN")
+	}
+	from, err := b.person(name)
+	if errors.Is(err, provision.ErrAmbiguous) {
+		from, err = b.person(account)
+	}
+	if err != nil {
+		return err
+	}
+	to, err := b.person(who)
+	if err != nil {
+		return err
+	}
+	var found []store.PersonAccount
+	err = b.st.Read(ctx, func(v *store.View) error {
+		return v.People(ctx, store.PeopleQuery{IDs: []access.PersonID{from.ID}}, func(p store.Person) error {
+			for _, ac := range p.Accounts {
+				if ac.Source == source && !ac.Deleted && (ac.UID == name || directory.Fold(ac.Login) == directory.Fold(name)) {
+					found = append(found, ac)
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("source %s has no account %q; grantbridge person show %s lists the accounts", source, name, from.UID)
+	}
+	if err := b.Link(ctx, a.by(), found[0].ID, to.ID); err != nil {
+		return err
+	}
+	a.say("account %s is %s's", account, to.Name())
+	return nil
 }
 
 func (a *app) personUnlockCommand() *cobra.Command {

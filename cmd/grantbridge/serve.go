@@ -22,6 +22,7 @@ import (
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/provision"
 	"grantbridge/scim/events"
+	"grantbridge/scim/inspect"
 	"grantbridge/store"
 )
 
@@ -75,10 +76,12 @@ type server struct {
 	engine *provision.Engine
 	api    http.Handler // decisions, health, metrics
 	events *events.Transmitter
-	// registry has the metrics of all doors.
-	registry *prometheus.Registry
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
+	// verifiers of signed tokens, by source, whose keys outlive a reload.
+	verifiers map[string]verifier
+	inspect   *inspect.Log
+	registry  *prometheus.Registry
 	log       *slog.Logger
 	level     *slog.LevelVar
 	ln        net.Listener
@@ -126,7 +129,8 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 }
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {
-	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text()), registry: prometheus.NewRegistry()}
+	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text()),
+		verifiers: map[string]verifier{}, registry: prometheus.NewRegistry()}
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {
@@ -153,6 +157,7 @@ func (s *server) follow() (stop func()) {
 			s.log.Error("following the store ended", "reason", err.Error())
 		}
 	})
+	done.Go(func() { _ = s.inspect.Run(ctx) }) // it never fails
 	return func() {
 		cancel()
 		done.Wait()
@@ -251,6 +256,7 @@ func (s *server) reload(ctx context.Context) {
 		s.log.Error("the new configuration is refused; the last good one stays", "reason", explainError(err))
 		return
 	}
+	streams.Issuer = s.url(old.cfg) // as base_url, which a reload cannot change
 	next, err := s.next(ctx, old, l)
 	if err != nil {
 		s.log.Error("the new configuration is refused; the last good one stays", "reason", explainError(err))
@@ -261,6 +267,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.setLevel(l)
 	s.live.Store(next)
+	s.inspect.Reconfigure(inspectConfig(l, s.log))
 	s.report(next)
 	s.log.Info("configuration reloaded", "sources", l.SourceNames())
 }

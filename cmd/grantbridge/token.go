@@ -55,7 +55,7 @@ type tokenFlags struct {
 func (a *app) tokenCreateCommand() *cobra.Command {
 	var f tokenFlags
 	c := a.reasons(&cobra.Command{
-		Use:   "create WHO NAME | create --service NAME",
+		Use:   "create WHO [NAME] | create --service NAME",
 		Short: "make a token; its secret is printed alone, once",
 		Long: `Create makes an API token for a person. --service makes a service of that name
 instead, when there is none yet: a program with tokens and manual grants only.
@@ -79,8 +79,8 @@ The actions of --actions are granted to it.`,
 
 func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) error {
 	switch {
-	case f.service == "" && len(args) < 2:
-		return usage("whose token, and what is it called? write token create WHO NAME, or --service NAME")
+	case f.service == "" && len(args) < 1:
+		return usage("whose token is it? write token create WHO NAME, or --service NAME")
 	case f.service != "" && len(args) > 1:
 		return usage("--service makes a token for the service; leave WHO out")
 	}
@@ -99,7 +99,7 @@ func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) erro
 		} else {
 			var p provision.PersonRef
 			p, err = b.person(args[0])
-			t.Person, t.Name = p.ID, args[1]
+			t.Person, t.Name = p.ID, cmp.Or(strings.Join(args[1:], ""), f.description, "token")
 		}
 		if err != nil {
 			return err

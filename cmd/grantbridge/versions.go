@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strconv"
 	"time"
 
@@ -13,39 +15,39 @@ import (
 )
 
 func (a *app) mappingExportCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "export [VERSION]", Short: "write the live rules, or an earlier version, to standard output", Args: words("[VERSION]"),
+	var version int64
+	c := &cobra.Command{
+		Use: "export [FILE]", Short: "write the live rules, or an earlier version, to FILE or standard output", Args: words("[FILE]"),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := versionArg(args)
-			if err != nil {
-				return err
-			}
 			return a.read(c.Context(), func(_ *bridge, v *store.View) error {
-				m, err := v.Mapping(c.Context(), n)
+				m, err := v.Mapping(c.Context(), version)
 				if errors.Is(err, store.ErrNotFound) {
-					return fmt.Errorf("there is no version %d; see mapping versions", n)
+					return fmt.Errorf("there is no version %d; see mapping versions", version)
 				}
-				if err == nil && m.Version == 0 {
-					return fmt.Errorf("no rules are live; apply some with: grantbridge mapping apply FILE")
+				if err != nil {
+					return err
 				}
-				if err == nil {
-					_, err = fmt.Fprint(a.out, m.Text)
-				}
-				return err
+				return a.exportMapping(m, args)
 			})
 		},
 	}
+	c.Flags().Int64Var(&version, "version", 0, "this version instead of the live one")
+	return c
 }
 
-func versionArg(args []string) (int64, error) {
-	if len(args) == 0 {
-		return 0, nil
+func (a *app) exportMapping(m store.Mapping, args []string) error {
+	if m.Version == 0 {
+		return errors.New("no rules are live; apply some with: grantbridge mapping apply FILE")
 	}
-	n, err := strconv.ParseInt(args[0], 10, 64)
-	if err != nil || n < 1 {
-		return 0, usage("%q is no version; see mapping versions", args[0])
+	if len(args) == 0 || args[0] == "-" {
+		_, err := io.WriteString(a.out, m.Text)
+		return err
 	}
-	return n, nil
+	if err := os.WriteFile(args[0], []byte(m.Text), 0o644); err != nil {
+		return err
+	}
+	a.say("version %d is in %s", m.Version, args[0])
+	return nil
 }
 
 // versionRow is one version for machines.
@@ -99,7 +101,7 @@ func (a *app) mappingRestoreCommand() *cobra.Command {
 	c := a.reasons(&cobra.Command{
 		Use: "restore VERSION", Short: "make an earlier version live again, through the guard", Args: words("VERSION"),
 		RunE: func(c *cobra.Command, args []string) error {
-			n, err := versionArg(args)
+			n, err := number64("VERSION", args[0])
 			if err != nil {
 				return err
 			}

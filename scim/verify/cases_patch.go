@@ -24,7 +24,7 @@ func (row patchRow) asCase() Case {
 	return c.need(NeedPatch).need(row.needs...)
 }
 
-func (row patchRow) try(t *T) {
+func (row patchRow) try(t *trial) {
 	pairs := []string{"{boss}", "gbv-none"}
 	if contains(row.operations, "{boss}") || contains(row.before, "{boss}") {
 		pairs[1] = t.user("").id

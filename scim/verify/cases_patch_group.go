@@ -13,7 +13,7 @@ type groupRow struct {
 	section    string
 }
 
-func (row groupRow) try(t *T) {
+func (row groupRow) try(t *trial) {
 	users := map[byte]resource{'a': t.user(""), 'b': t.user(""), 'c': t.user("")}
 	g := t.group(users['a'], users['b'])
 	pairs := []string{"{a}", users['a'].id, "{b}", users['b'].id, "{c}", users['c'].id, "{id}", g.id, "{g}", g.name}
@@ -73,7 +73,7 @@ func patchGroupCases() []Case {
 		cases = append(cases, c)
 	}
 	cases = append(cases,
-		must("rfc7644-3.5.2.2-patch-members-absent", "removing who is no member changes nothing", func(t *T) {
+		must("rfc7644-3.5.2.2-patch-members-absent", "removing who is no member changes nothing", func(t *trial) {
 			a, c := t.user(""), t.user("")
 			g := t.group(a)
 			res := t.patch(g.path, `[{"op":"remove","path":"members[value eq \"`+c.id+`\"]"}]`)
@@ -82,15 +82,15 @@ func patchGroupCases() []Case {
 			}
 			t.hasMembers(g, a)
 		}),
-		should("rfc7644-3.5.2.2-patch-members-absent-succeeds", "removing who is no member succeeds, so that a retry does", func(t *T) {
+		should("rfc7644-3.5.2.2-patch-members-absent-succeeds", "removing who is no member succeeds, so that a retry does", func(t *trial) {
 			a, c := t.user(""), t.user("")
 			g := t.group(a)
 			t.patch(g.path, `[{"op":"remove","path":"members[value eq \"`+c.id+`\"]"}]`).isStatus(200, 204)
 		}).mean("the retry of a removal whose answer was lost fails for ever"),
-		must("rfc7644-3.5.2-patch-group-unknown", "PATCH of an unknown group answers 404", func(t *T) {
+		must("rfc7644-3.5.2-patch-group-unknown", "PATCH of an unknown group answers 404", func(t *trial) {
 			t.patch(t.fill("/Groups/{tag}-none"), `[{"op":"replace","path":"displayName","value":"x"}]`).isError(404, "")
 		}),
-		must("rfc7644-3.5.2-patch-group-lastmodified", "a membership change does not take lastModified back", func(t *T) {
+		must("rfc7644-3.5.2-patch-group-lastmodified", "a membership change does not take lastModified back", func(t *trial) {
 			u := t.user("")
 			g := t.group()
 			before := instant(t, t.read(g.path).doc, "meta.lastModified")

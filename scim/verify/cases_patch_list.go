@@ -79,27 +79,27 @@ func patchErrorCases() []Case {
 	}
 	cases := patchTable("Patch errors", "half a change is worse than none: the identity provider believes all or nothing was done", rows)
 	cases = append(cases, area("Patch errors", patchMeans, []Case{
-		must("rfc7644-3.5.2-patch-taken-username", "PATCH to a taken userName is refused with 409 uniqueness", func(t *T) {
+		must("rfc7644-3.5.2-patch-taken-username", "PATCH to a taken userName is refused with 409 uniqueness", func(t *trial) {
 			a, b := t.user(""), t.user("")
 			t.patch(b.path, `[{"op":"replace","path":"userName","value":"`+a.name+`"}]`).isError(409, "uniqueness")
 			t.read(b.path).has(want{"userName": b.name})
 		}),
-		must("rfc7644-3.5.2-patch-unknown-user", "PATCH of an unknown user answers 404", func(t *T) {
+		must("rfc7644-3.5.2-patch-unknown-user", "PATCH of an unknown user answers 404", func(t *trial) {
 			t.patch(t.fill("/Users/{tag}-none"), `[{"op":"replace","path":"displayName","value":"x"}]`).isError(404, "")
 		}),
-		should("rfc7644-3.5.2-patch-no-schemas", "a PATCH without schemas is refused", func(t *T) {
+		should("rfc7644-3.5.2-patch-no-schemas", "a PATCH without schemas is refused", func(t *trial) {
 			u := t.user("")
 			t.ask("PATCH", u.path, `{"Operations":[{"op":"replace","path":"displayName","value":"x"}]}`).isError(400, "")
 		}),
-		must("rfc7644-3.5.2-patch-no-operations", "a PATCH without Operations is refused", func(t *T) {
+		must("rfc7644-3.5.2-patch-no-operations", "a PATCH without Operations is refused", func(t *trial) {
 			u := t.user("")
 			t.ask("PATCH", u.path, `{"schemas":["`+patchURN+`"]}`).isError(400, "")
 		}),
-		must("rfc7644-3.5.2-patch-broken-json", "a PATCH that breaks off is refused", func(t *T) {
+		must("rfc7644-3.5.2-patch-broken-json", "a PATCH that breaks off is refused", func(t *trial) {
 			u := t.user("")
 			t.ask("PATCH", u.path, `{"schemas":["`+patchURN+`"],"Operations":[`).isError(400, "")
 		}),
-		must("rfc7644-3.5.2-patch-answer", "PATCH answers 200 with the user, or 204 without a body", func(t *T) {
+		must("rfc7644-3.5.2-patch-answer", "PATCH answers 200 with the user, or 204 without a body", func(t *trial) {
 			u := t.user("")
 			res := t.patch(u.path, `[{"op":"replace","path":"displayName","value":"New {tag}"}]`).isStatus(200, 204)
 			if res.Status == 200 {
@@ -108,7 +108,7 @@ func patchErrorCases() []Case {
 			}
 			t.ok(len(res.Body) == 0, "no body", "%d bytes", len(res.Body))
 		}),
-		must("rfc7644-3.5.2-patch-lastmodified", "a PATCH moves lastModified", func(t *T) {
+		must("rfc7644-3.5.2-patch-lastmodified", "a PATCH moves lastModified", func(t *trial) {
 			u := t.user("")
 			before := instant(t, t.read(u.path).doc, "meta.lastModified")
 			t.patch(u.path, `[{"op":"replace","path":"displayName","value":"New {tag}"}]`).isStatus(200, 204)

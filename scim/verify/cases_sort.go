@@ -7,8 +7,8 @@ import (
 )
 
 // sortPeople are four users of one title each, in mixed case, and one of none.
-func sortPeople(t *T) people {
-	return t.shared("sorted", func(t *T) any {
+func sortPeople(t *trial) people {
+	return t.shared("sorted", func(t *trial) any {
 		p := people{endpoint: "/Users", byLetter: map[string]resource{}}
 		for _, row := range []struct{ letter, title, family string }{
 			{"b", "bravo", "Young"}, {"A", "Alpha", "adams"}, {"d", "delta", "Xu"}, {"C", "Charlie", "brown"}, {"n", "", "Zed"},
@@ -37,7 +37,7 @@ func (p people) order(letters string) string {
 // sortCases are sortBy and sortOrder (RFC 7644 §3.4.2.3).
 func sortCases() []Case {
 	row := func(id, title, order string, params ...string) Case {
-		return must("rfc7644-3.4.2.3-"+id, title, func(t *T) {
+		return must("rfc7644-3.4.2.3-"+id, title, func(t *trial) {
 			p := sortPeople(t)
 			params := append([]string{"filter", p.scope}, params...)
 			got := strings.Join(p.letters(lookupList(t.query("/Users", params...).isStatus(200).doc, "Resources")), "")
@@ -64,7 +64,7 @@ func sortCases() []Case {
 		inTime("lastmodified", "ascending", "meta.lastModified"),
 		row("urn", "sortBy may carry the schema's URN", "AbCdn", "sortBy", userURN+":userName"),
 		row("any-case", "sortBy is spelt in any case", "AbCdn", "sortBy", "USERNAME"),
-		must("rfc7644-3.4.2.3-paged", "sorting goes before paging", func(t *T) {
+		must("rfc7644-3.4.2.3-paged", "sorting goes before paging", func(t *trial) {
 			p := sortPeople(t)
 			var got []string
 			for start := 1; start <= 5; start += 2 {
@@ -73,13 +73,13 @@ func sortCases() []Case {
 			}
 			t.ok(strings.Join(got, "") == "AbCdn", p.order("AbCdn")+" over three pages", "%s", p.order(strings.Join(got, "")))
 		}).need(NeedIndex),
-		must("rfc7644-3.4.2.3-search", "sorting works in .search", func(t *T) {
+		must("rfc7644-3.4.2.3-search", "sorting works in .search", func(t *trial) {
 			p := sortPeople(t)
 			res := t.searchUsers(map[string]any{"filter": p.scope, "sortBy": "userName", "sortOrder": "descending"})
 			got := strings.Join(p.letters(lookupList(res.doc, "Resources")), "")
 			t.ok(got == "ndCbA", p.order("ndCbA"), "%s", p.order(got))
 		}),
-		must("rfc7644-3.4.2.3-groups", "groups sort by displayName", func(t *T) {
+		must("rfc7644-3.4.2.3-groups", "groups sort by displayName", func(t *trial) {
 			p := groupPeople(t)
 			params := []string{"sortBy", "displayName", "sortOrder", "descending"}
 			if p.scope == "" {
@@ -88,7 +88,7 @@ func sortCases() []Case {
 			got := p.letters(lookupList(t.query("/Groups", append(params, "filter", p.scope)...).isStatus(200).doc, "Resources"))
 			t.ok(slices.Equal(got, []string{"C", "B", "A"}), "empty, Beta, Alpha", "%s", strings.Join(got, ""))
 		}).need(NeedGroups),
-		should("rfc7644-3.4.2.3-unknown", "an unknown sortBy does not break the server", func(t *T) {
+		should("rfc7644-3.4.2.3-unknown", "an unknown sortBy does not break the server", func(t *trial) {
 			res := t.query("/Users", "sortBy", "gbvNoSuch", "count", "1")
 			t.ok(res.Status < 500, "HTTP 2xx or 4xx", "%s", res.says())
 		}),
@@ -97,7 +97,7 @@ func sortCases() []Case {
 
 // inTime judges the order by the instants answered, as two people may be of one.
 func inTime(id, order, attr string) Case {
-	return must("rfc7644-3.4.2.3-"+id, "sortBy "+attr+" sorts in time, "+order, func(t *T) {
+	return must("rfc7644-3.4.2.3-"+id, "sortBy "+attr+" sorts in time, "+order, func(t *trial) {
 		p := sortPeople(t)
 		list := lookupList(t.query("/Users", "filter", p.scope, "sortBy", attr, "sortOrder", order).isStatus(200).doc, "Resources")
 		t.ok(len(list) == 5, "5 resources", "%d", len(list))

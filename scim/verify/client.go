@@ -39,7 +39,7 @@ type request struct {
 
 // do sends q, waiting out at most three refusals by rate limit, and captures
 // what was said. The error is the transport's.
-func (c *client) do(ctx context.Context, q request) (*Response, Exchange, error) {
+func (c *client) do(ctx context.Context, q request) (*reply, Exchange, error) {
 	for try := 0; ; try++ {
 		res, ex, err := c.once(ctx, q)
 		if err != nil || try == 3 || res.Status != http.StatusTooManyRequests {
@@ -51,7 +51,7 @@ func (c *client) do(ctx context.Context, q request) (*Response, Exchange, error)
 	}
 }
 
-func (c *client) once(ctx context.Context, q request) (*Response, Exchange, error) {
+func (c *client) once(ctx context.Context, q request) (*reply, Exchange, error) {
 	ex := Exchange{Method: q.method, URL: c.address(q.path), Body: c.redact.text(string(q.body))}
 	if c.count.Add(1) > c.cfg.MaxRequests && !q.cleaning {
 		return nil, ex, errSpent
@@ -78,7 +78,7 @@ func (c *client) once(ctx context.Context, q request) (*Response, Exchange, erro
 		ex.Error = c.redact.text(err.Error())
 		return nil, ex, fmt.Errorf("read the answer: %s", ex.Error)
 	}
-	res := &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}
+	res := &reply{Status: answer.StatusCode, Header: answer.Header, Body: body}
 	res.parse()
 	return res, ex, nil
 }

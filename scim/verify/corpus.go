@@ -17,13 +17,13 @@ type corpora struct {
 }
 
 type corpus struct {
-	maker *T
+	maker *trial
 	value any
 }
 
 // shared is the corpus named key, built when it is not there yet. When it could
 // not be built, every case that needs it is blocked for the same reason.
-func (t *T) shared(key string, build func(*T) any) any {
+func (t *trial) shared(key string, build func(*trial) any) any {
 	t.run.corpus.mu.Lock()
 	c := t.run.corpus.sets[key]
 	if c == nil {
@@ -47,16 +47,16 @@ func (t *T) shared(key string, build func(*T) any) any {
 	return c.value
 }
 
-func (r *run) buildCorpus(ctx context.Context, key string, build func(*T) any) *corpus {
+func (r *run) buildCorpus(ctx context.Context, key string, build func(*trial) any) *corpus {
 	c := &corpus{}
-	c.maker = &T{run: r, tag: "gbv-" + r.cfg.Run + "-" + key, status: Passed}
-	c.maker.kase.run = func(t *T) { c.value = build(t) }
+	c.maker = &trial{run: r, tag: "gbv-" + r.cfg.Run + "-" + key, status: Passed}
+	c.maker.kase.run = func(t *trial) { c.value = build(t) }
 	c.maker.judge(ctx)
 	return c
 }
 
 // drop deletes every corpus.
-func (s *corpora) drop(ctx context.Context, _ *run) {
+func (s *corpora) drop(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.sets {
@@ -100,7 +100,7 @@ type judgement struct {
 }
 
 // judge asks for the filter and fails unless it selects what it must.
-func (p people) judge(t *T, j judgement) {
+func (p people) judge(t *trial, j judgement) {
 	filter := j.filter
 	if j.scoped && p.crowded && p.scope != "" {
 		filter = p.scope + " and (" + filter + ")"
@@ -137,7 +137,7 @@ func (p people) names(letters string) string {
 
 // list walks the pages of a query and returns the resources of all, up to a
 // bound: a server that pages wrongly must not keep us.
-func (t *T) list(endpoint string, params ...string) []any {
+func (t *trial) list(endpoint string, params ...string) []any {
 	const most, pages = 5000, 50
 	var all []any
 	for range pages {
@@ -154,7 +154,7 @@ func (t *T) list(endpoint string, params ...string) []any {
 
 // findScope sets a filter that selects the corpus alone, when the server knows
 // one that does, and whether it is needed.
-func (t *T) findScope(p *people, attr string) {
+func (t *trial) findScope(p *people, attr string) {
 	scope := attr + ` sw "` + t.tag + `"`
 	res := t.get(p.endpoint + "?filter=" + url.QueryEscape(scope))
 	p.crowded = lookupInt(t.get(p.endpoint+"?count=1").doc, "totalResults") > crowd

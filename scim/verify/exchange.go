@@ -93,19 +93,19 @@ func (r redactor) header(h http.Header) http.Header {
 	return out
 }
 
-// Response is an answer in the hands of a case.
-type Response struct {
+// reply is an answer in the hands of a case.
+type reply struct {
 	Status int
 	Header http.Header
 	Body   []byte
 
-	t   *T
+	t   *trial
 	doc any // the parsed body, nil when it is no JSON
 }
 
 // parse reads the body as JSON. Numbers no float64 holds do not hinder: what
 // else is answered, and must be deleted, is wanted all the same.
-func (r *Response) parse() {
+func (r *reply) parse() {
 	dec := json.NewDecoder(bytes.NewReader(r.Body))
 	dec.UseNumber()
 	var doc any
@@ -132,7 +132,7 @@ func floats(v any) any {
 }
 
 // says is the answer in one line, for a report.
-func (r *Response) says() string {
+func (r *reply) says() string {
 	var b strings.Builder
 	b.WriteString("HTTP ")
 	b.WriteString(statusText(r.Status))

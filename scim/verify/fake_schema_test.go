@@ -29,7 +29,7 @@ func (a fakeAttr) required() fakeAttr {
 	return a
 }
 
-func plural4(name, kind string) fakeAttr {
+func valued(name, kind string) fakeAttr {
 	return attr(name, "complex", attr("value", kind), attr("display", "string"), attr("type", "string"), attr("primary", "boolean")).multi()
 }
 
@@ -46,10 +46,10 @@ var fakeUser = []fakeAttr{
 	attr("displayName", "string"), attr("nickName", "string"), attr("profileUrl", "reference"), attr("title", "string"), attr("userType", "string"),
 	attr("preferredLanguage", "string"), attr("locale", "string"), attr("timezone", "string"), attr("active", "boolean"),
 	attr("password", "string").mutable("writeOnly").returned("never"),
-	plural4("emails", "string"), plural4("phoneNumbers", "string"), plural4("ims", "string"), plural4("photos", "reference"),
+	valued("emails", "string"), valued("phoneNumbers", "string"), valued("ims", "string"), valued("photos", "reference"),
 	attr("addresses", "complex", attr("formatted", "string"), attr("streetAddress", "string"), attr("locality", "string"), attr("region", "string"), attr("postalCode", "string"), attr("country", "string"), attr("type", "string"), attr("primary", "boolean")).multi(),
 	attr("groups", "complex", attr("value", "string"), attr("$ref", "reference"), attr("display", "string")).multi().mutable("readOnly"),
-	plural4("entitlements", "string"), plural4("roles", "string"), plural4("x509Certificates", "binary"),
+	valued("entitlements", "string"), valued("roles", "string"), valued("x509Certificates", "binary"),
 }
 
 var fakeGroup = []fakeAttr{

@@ -244,10 +244,10 @@ func (s *fake) resources(r *http.Request, rt *fakeType, id string, body map[stri
 		return s.list(s.of(rt), rt, params)
 	}
 	only(r, "GET", "PUT", "PATCH", "DELETE")
-	return s.single1(r, rt, id, body, params)
+	return s.onOne(r, rt, id, body, params)
 }
 
-func (s *fake) single1(r *http.Request, rt *fakeType, id string, body map[string]any, params map[string]string) answer {
+func (s *fake) onOne(r *http.Request, rt *fakeType, id string, body map[string]any, params map[string]string) answer {
 	row := s.find(rt, id)
 	if row == nil {
 		if r.Method == "DELETE" && s.on[deleteTwice] {

@@ -55,7 +55,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	cleanCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), caseLimit)
 	defer cancel()
-	r.corpus.drop(cleanCtx, r)
+	r.corpus.drop(cleanCtx)
 	r.sweep(cleanCtx)
 	report.Left = r.left
 	report.Requests, report.Took = r.count.Load(), time.Since(started)
@@ -96,7 +96,7 @@ func (r *run) tell(res Result) {
 // one runs a case and deletes what it made.
 func (r *run) one(ctx context.Context, c Case, n int) Result {
 	start := time.Now()
-	t := &T{run: r, kase: c, tag: fmt.Sprintf("gbv-%s-%d", r.cfg.Run, n), status: Passed}
+	t := &trial{run: r, kase: c, tag: fmt.Sprintf("gbv-%s-%d", r.cfg.Run, n), status: Passed}
 	t.judge(ctx)
 	judged := len(t.log)
 	t.cleanUp(ctx)
@@ -115,7 +115,7 @@ func (r *run) one(ctx context.Context, c Case, n int) Result {
 func lastOf(log []Exchange, n int) []Exchange { return log[max(0, len(log)-n):] }
 
 // judge runs the case in a goroutine that a verdict may end.
-func (t *T) judge(ctx context.Context) {
+func (t *trial) judge(ctx context.Context) {
 	for _, f := range t.kase.Needs {
 		if why := t.run.lacks(f); why != "" {
 			t.status, t.got = NotApplicable, why
@@ -133,7 +133,7 @@ func (t *T) judge(ctx context.Context) {
 	<-done
 }
 
-func (t *T) cleanUp(ctx context.Context) {
+func (t *trial) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), caseLimit)
 	defer cancel()
 	t.ctx = ctx
