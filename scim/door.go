@@ -45,13 +45,17 @@ type Config struct {
 type Source struct {
 	Profile Profile
 	Without []Rule // rules of the profile that are switched off
+	// UserSchemas and GroupSchemas are what its users and groups have beside the
+	// core's attributes; CheckSchemas finds no fault with them.
+	UserSchemas, GroupSchemas []Schema
 }
 
 // Door is the SCIM 2.0 door. It may be used concurrently.
 type Door struct {
 	engine *provision.Engine
 	Config
-	limiters sync.Map // source -> *rate.Limiter
+	types    map[string]*types // of each source with schemas of its own
+	limiters sync.Map          // source -> *rate.Limiter
 	walks    walks
 }
 
@@ -73,7 +77,11 @@ func New(engine *provision.Engine, c Config) *Door {
 		c.CursorKey = make([]byte, 32)
 		rand.Read(c.CursorKey)
 	}
-	return &Door{engine: engine, Config: c}
+	d := &Door{engine: engine, Config: c, types: map[string]*types{}}
+	for name, s := range c.Sources {
+		d.types[name] = typesOf(s)
+	}
+	return d
 }
 
 func defaults[N int | int64](n *N, d N) {

@@ -41,7 +41,7 @@ func (c *call) userDocument(a directory.Account, of []directory.Ref, p projectio
 		}
 		doc["groups"] = refs
 	}
-	return c.dress(users, doc, p, identity{a.UID, a.Revision, a.Created, a.Modified}), nil
+	return c.dress(c.policy.types.user, doc, p, identity{a.UID, a.Revision, a.Created, a.Modified}), nil
 }
 
 // groupDocument is a group as SCIM shows it, without its members.
@@ -50,7 +50,7 @@ func (c *call) groupDocument(g directory.Group, p projection) (map[string]any, e
 	if err != nil {
 		return nil, err
 	}
-	return c.dress(groups, doc, p, identity{g.UID, g.Revision, g.Created, g.Modified}), nil
+	return c.dress(c.policy.types.group, doc, p, identity{g.UID, g.Revision, g.Created, g.Modified}), nil
 }
 
 // identity is what the store adds to a resource.

@@ -14,7 +14,7 @@ func (c *call) read() error {
 	ctx := c.r.Context()
 	p := project(c.of, names(c.query.Get("attributes")), names(c.query.Get("excludedAttributes")))
 	return c.engine.Store().Read(ctx, func(v *store.View) error {
-		if c.of == groups {
+		if c.of.group {
 			g, err := v.Group(ctx, c.source, c.key)
 			if err != nil || c.notModified(g.Revision) {
 				return err
@@ -86,7 +86,7 @@ func (c *call) terse(method string) bool {
 			return p == "return=minimal"
 		}
 	}
-	return method == http.MethodPatch && c.of == groups && !c.query.Has("attributes") && !c.query.Has("excludedAttributes")
+	return method == http.MethodPatch && c.of.group && !c.query.Has("attributes") && !c.query.Has("excludedAttributes")
 }
 
 // send answers a change with the resource as it is now.
@@ -94,7 +94,7 @@ func (c *call) send(out outcome) error {
 	ctx := c.r.Context()
 	p := project(c.of, names(c.query.Get("attributes")), names(c.query.Get("excludedAttributes")))
 	return c.engine.Store().Read(ctx, func(v *store.View) error {
-		if c.of == groups {
+		if c.of.group {
 			return c.sendGroup(ctx, v, out, p)
 		}
 		return c.sendUser(ctx, v, out, p)

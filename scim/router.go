@@ -91,7 +91,11 @@ func (c *call) split() ([]string, error) {
 	}
 	parts := strings.Split(rest, "/")
 	c.source, parts = parts[0], parts[1:]
-	c.policy = policyOf(c.Sources[c.source].Profile, c.Sources[c.source].Without).narrow(detect(c.r.Header))
+	c.policy = policyOf(c.Sources[c.source].Profile, c.Sources[c.source].Without)
+	if t := c.types[c.source]; t != nil {
+		c.policy.types = t
+	}
+	c.policy = c.policy.narrow(detect(c.r.Header))
 	c.base = strings.TrimSuffix(c.BaseURL, "/")
 	if c.base == "" {
 		scheme := "http://"
@@ -205,7 +209,7 @@ func (c *call) matches(pattern string, parts []string) bool {
 	for i, w := range want {
 		switch {
 		case w == "{type}":
-			if of = resourceAt(parts[i]); of == nil {
+			if of = c.policy.types.at(parts[i]); of == nil {
 				return false
 			}
 		case w == "{id}" && parts[i] != ".search":
@@ -216,15 +220,6 @@ func (c *call) matches(pattern string, parts []string) bool {
 	}
 	c.of, c.key = of, key
 	return true
-}
-
-func resourceAt(endpoint string) *resource {
-	for _, r := range []*resource{users, groups} {
-		if r.endpoint[1:] == endpoint {
-			return r
-		}
-	}
-	return nil
 }
 
 // acceptable answers 406 when the caller reads neither of SCIM's media types.
@@ -249,7 +244,7 @@ func (c *call) body() (any, error) {
 		return nil, err
 	}
 	most := c.MaxBody
-	if c.of == groups {
+	if c.of != nil && c.of.group {
 		most = c.MaxGroupBody
 	}
 	if c.r.ContentLength > most {
