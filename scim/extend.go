@@ -87,6 +87,12 @@ func (r *resource) extend(schemas []Schema) {
 	r.index()
 }
 
+// Extends reports whether s can be a schema of groups, or of users: what is the
+// core's of one type is nothing to the other.
+func (s Schema) Extends(group bool) bool {
+	return coreAttrs(s.ID) == nil || coreTypes.of(group).defined(s.ID) != nil
+}
+
 // defined are the attributes of the schema of r with that URN; nil when r has
 // none such.
 func (r *resource) defined(urn string) []*attr {

@@ -173,6 +173,10 @@ func (c *call) find(parts []string) (func(*call) error, error) {
 		return nil, refuse(http.StatusNotFound, "there is no such endpoint; there are Users, Groups, Bulk, .search, Schemas, ResourceTypes and ServiceProviderConfig")
 	}
 	c.w.Header().Set("Allow", strings.Join(allow, ", "))
+	if c.r.Method == http.MethodOptions {
+		c.route = "OPTIONS"
+		return (*call).options, nil
+	}
 	return nil, refuse(http.StatusMethodNotAllowed, "%s is not possible here; %s is", c.r.Method, strings.Join(allow, ", "))
 }
 
@@ -282,6 +286,12 @@ func (c *call) mediaType() error {
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return refuse(http.StatusUnsupportedMediaType, "the body must be UTF-8, not %s", clip(charset))
 	}
+	return nil
+}
+
+// options answers with Allow alone (RFC 9110 9.3.7).
+func (c *call) options() error {
+	c.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

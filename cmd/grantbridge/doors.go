@@ -21,7 +21,7 @@ func (s *server) scimDoor(l *config.Loaded) http.Handler {
 	c := scim.Config{BaseURL: s.url(l), Sources: map[string]scim.Source{}, CursorKey: s.cursorKey, Log: s.log}
 	for name, src := range l.Sources {
 		if src.SCIM != nil {
-			c.Sources[name] = scim.Source{Profile: scim.Profile(src.SCIM.Profile)}
+			c.Sources[name] = l.SCIMSource(name)
 		}
 	}
 	return scim.New(s.engine, c)

@@ -28,6 +28,8 @@ type Config struct {
 	Log               Log    `yaml:"log" jsonschema_description:"what is logged, and how"`
 	Limits            Limits `yaml:"limits" jsonschema_description:"bounds of the guard; a mapping's own limits come first"`
 	Sites             []Site `yaml:"sites" jsonschema_description:"sites to start with; also: grantbridge site add"`
+	// SCIMSchemas are files with one schema each.
+	SCIMSchemas []string `yaml:"scim_schemas" jsonschema_description:"files with a SCIM schema each (RFC 7643 7, JSON): attributes of your own, or tighter ones of the core"`
 	// Sources are the identity providers by name.
 	Sources map[string]Source `yaml:"sources" jsonschema_description:"identity providers by name"`
 }
@@ -68,6 +70,9 @@ type SCIM struct {
 	Profile   string `yaml:"profile" jsonschema_description:"whose oddities are understood" jsonschema:"enum=auto,enum=strict,enum=entra,enum=okta,enum=onelogin,enum=jumpcloud,enum=ping,enum=rippling,enum=authentik,enum=generic"`
 	Token     Secret `yaml:"token" jsonschema_description:"bearer token; better ${NAME}, token_file, or grantbridge scim-token create"`
 	TokenFile string `yaml:"token_file" jsonschema_description:"file that holds the token"`
+	// UserSchemas and GroupSchemas name schemas of scim_schemas by URN.
+	UserSchemas  []string `yaml:"user_schemas" jsonschema_description:"which of scim_schemas its users have, by URN"`
+	GroupSchemas []string `yaml:"group_schemas" jsonschema_description:"which of scim_schemas its groups have, by URN"`
 }
 
 // SAML is a source's SAML door.
