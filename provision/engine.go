@@ -183,10 +183,24 @@ func (e *Engine) follow(ctx context.Context, patience time.Duration) error {
 		return err
 	}
 	if revision > at {
-		return e.Sync(ctx, revision)
+		start := time.Now()
+		err := e.Sync(ctx, revision)
+		rest(ctx, time.Since(start))
+		return err
 	}
 	e.holder.Touch(asked)
 	return nil
+}
+
+// rest keeps the follower idle as long as it last worked, so that during a bulk
+// it takes half a core at most and sees several commits at once. A commit by
+// itself is not delayed, and one in a bulk by no more than mostRest.
+func rest(ctx context.Context, worked time.Duration) {
+	const mostRest = 50 * time.Millisecond
+	select {
+	case <-ctx.Done():
+	case <-time.After(min(worked, mostRest)):
+	}
 }
 
 // Sync brings the snapshot to the store's head, or at least to revision.
