@@ -22,6 +22,8 @@ type generation struct {
 	cfg  *config.Loaded
 	scim http.Handler
 	held string // what the guard said to the mapping file, or ""
+	// workers read the directories; they run while the generation is live.
+	workers *workers
 	// doubts are the warnings about it, when it was applied.
 	doubts mapping.Problems
 }
@@ -52,7 +54,11 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 }
 
 func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, error) {
-	g := &generation{Engine: s.engine, cfg: l, scim: s.scimDoor(l)}
+	ws, err := s.makeWorkers(l)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{Engine: s.engine, cfg: l, scim: s.scimDoor(l), workers: ws}
 	return g, g.bootstrap(ctx)
 }
 

@@ -37,8 +37,8 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a bad address", "listen: localhost", `c.yaml:1:9: "localhost" is no address`},
 		{"a site twice", "sites:\n- {id: 1, slug: a}\n- {id: 1, slug: b}", `c.yaml:3:8: site id 1 stands here twice`},
 		{"a slug of digits", "sites:\n- {id: 1, slug: \"12\"}", `slug "12"`},
-		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
-		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\"}}}", `base is missing`},
+		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
+		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\"}}}", `base is missing`},
 		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
 		{"an anchor", "log: &a {level: info}", `anchors`},
 	} {
