@@ -86,6 +86,12 @@ func loopback(u *url.URL) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// local reports whether what is said to the server is not heard by others.
+func local(server string) bool {
+	u, err := url.Parse(server)
+	return err == nil && (u.Scheme == "ldapi" || u.Scheme == "ldaps" || loopback(u))
+}
+
 var errStartTLSRefused = fmt.Errorf("the server refuses StartTLS: %w", ErrPlaintext)
 
 // startTLSRequest is message 1, an ExtendedRequest 1.3.6.1.4.1.1466.20037.

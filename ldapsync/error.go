@@ -30,7 +30,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Code is the LDAP result code, or -1 when the server did not answer.
 func (e *Error) Code() int { return resultCode(e.Err) }
 
-// What to do after an error.
+// Next is what to do after an error.
 type Next uint8
 
 // The choices. The zero value is to stop: nothing is repeated that is not known

@@ -201,7 +201,7 @@ func (d *Directory) refer(from, to string) {
 		for _, name := range []string{"member", "uniqueMember"} {
 			values := e.Values(name)
 			i := slices.IndexFunc(values, func(v string) bool { return key(v) == key(from) })
-			if i < 0 {
+			if i < 0 || to == "" && len(values) == 1 { // a groupOfNames is never empty
 				continue
 			}
 			c := e.clone()
