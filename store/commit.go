@@ -369,6 +369,15 @@ func (b *batch) questions(jobs []*job) (q questions) {
 
 // attempt runs one transaction.
 func (s *Store) attempt(jobs []*job) (*batch, error) {
+	b, err := s.decided(jobs)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.end()
+}
+
+// decided opens a transaction and decides the jobs in it; nothing is written yet.
+func (s *Store) decided(jobs []*job) (*batch, error) {
 	b := s.newBatch()
 	q := b.questions(jobs)
 	var err error
@@ -380,7 +389,7 @@ func (s *Store) attempt(jobs []*job) (*batch, error) {
 		b.w.rollback()
 		return nil, err
 	}
-	return b, b.end()
+	return b, nil
 }
 
 // decideAll decides the jobs, round by round.
