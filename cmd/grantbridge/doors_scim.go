@@ -41,11 +41,10 @@ func scimConfig(l *config.Loaded, jwt func(string, config.SCIMJWT) (*scim.JWT, e
 		}
 		a := src.SCIM.Auth
 		perSecond, atOnce := src.SCIM.Rate.Limit()
-		out := scim.Source{
-			Profile: scim.Profile(src.SCIM.Profile), Allow: config.Prefixes(src.SCIM.Allow), Rate: rate.Limit(perSecond), Burst: atOnce,
-			Auth: scim.Auth{NoBearer: !a.Bearer.On(), NoBasic: !a.Basic.On(), OAuth: a.OAuth.On()},
-			EventURIs: events.EventURIs(l.EventStreams(), name),
-		}
+		out := l.SCIMSource(name)
+		out.Allow, out.Rate, out.Burst = config.Prefixes(src.SCIM.Allow), rate.Limit(perSecond), atOnce
+		out.Auth = scim.Auth{NoBearer: !a.Bearer.On(), NoBasic: !a.Basic.On(), OAuth: a.OAuth.On()}
+		out.EventURIs = events.EventURIs(l.EventStreams(), name)
 		if a.BasicUser != "" {
 			password, err := l.BasicPassword(name)
 			if err != nil {

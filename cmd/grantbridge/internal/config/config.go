@@ -30,6 +30,8 @@ type Config struct {
 	SCIMLog           SCIMLog  `yaml:"scim_log" jsonschema_description:"what is kept of SCIM requests, for grantbridge scim log"`
 	Limits            Limits   `yaml:"limits" jsonschema_description:"bounds of the guard; a mapping's own limits come first"`
 	Sites             []Site   `yaml:"sites" jsonschema_description:"sites to start with; also: grantbridge site add"`
+	// SCIMSchemas are files with one schema each.
+	SCIMSchemas []string `yaml:"scim_schemas" jsonschema_description:"files with a SCIM schema each (RFC 7643 7, JSON): attributes of your own, or tighter ones of the core"`
 	// Sources are the identity providers by name.
 	Sources map[string]Source `yaml:"sources" jsonschema_description:"identity providers by name"`
 	Events  Events            `yaml:"events" jsonschema_description:"security events that other programs are told"`
@@ -74,6 +76,9 @@ type SCIM struct {
 	Auth      SCIMAuth `yaml:"auth" jsonschema_description:"how requests prove who sends them"`
 	Allow     []string `yaml:"allow" jsonschema_description:"networks that may send; none are all"`
 	Rate      Rate     `yaml:"rate" jsonschema_description:"most requests, as 50/s; empty is no limit"`
+	// UserSchemas and GroupSchemas name schemas of scim_schemas by URN.
+	UserSchemas  []string `yaml:"user_schemas" jsonschema_description:"which of scim_schemas its users have, by URN"`
+	GroupSchemas []string `yaml:"group_schemas" jsonschema_description:"which of scim_schemas its groups have, by URN"`
 }
 
 // SAML is a source's SAML door.
@@ -89,31 +94,6 @@ type SAML struct {
 // SAMLSubject says what names a person in an assertion.
 type SAMLSubject struct {
 	Attribute string `yaml:"attribute" jsonschema_description:"attribute that equals the account's externalId; empty is a persistent NameID"`
-}
-
-// LDAP is a source's directory.
-type LDAP struct {
-	URL              string     `yaml:"url" jsonschema_description:"ldaps://, ldap:// (then StartTLS) or ldapi://"`
-	CAFile           string     `yaml:"ca_file" jsonschema_description:"certificates to trust instead of the system's"`
-	BindDN           string     `yaml:"bind_dn" jsonschema_description:"who reads the directory"`
-	BindPassword     Secret     `yaml:"bind_password" jsonschema_description:"better bind_password_file"`
-	BindPasswordFile string     `yaml:"bind_password_file" jsonschema_description:"file that holds the password"`
-	Users            LDAPUsers  `yaml:"users" jsonschema_description:"where people are"`
-	Groups           LDAPGroups `yaml:"groups" jsonschema_description:"where groups are"`
-	Interval         Duration   `yaml:"interval" jsonschema_description:"time between two reads"`
-}
-
-// LDAPUsers says where people are.
-type LDAPUsers struct {
-	Base   string `yaml:"base" jsonschema_description:"DN below which people are searched"`
-	Filter string `yaml:"filter" jsonschema_description:"which entries are people"`
-	Login  string `yaml:"login" jsonschema_description:"attribute with the login name"`
-}
-
-// LDAPGroups says where groups are.
-type LDAPGroups struct {
-	Base   string `yaml:"base" jsonschema_description:"DN below which groups are searched"`
-	Filter string `yaml:"filter" jsonschema_description:"which entries are groups"`
 }
 
 // Default is the configuration of an empty file.
@@ -148,12 +128,7 @@ func (c *Config) setDefaults() {
 			orElse(&s.SAML.GroupsAttribute, "groups")
 		}
 		if s.LDAP != nil {
-			orElse(&s.LDAP.Users.Filter, "(objectClass=inetOrgPerson)")
-			orElse(&s.LDAP.Users.Login, "uid")
-			orElse(&s.LDAP.Groups.Filter, "(objectClass=groupOfNames)")
-			if s.LDAP.Interval == 0 {
-				s.LDAP.Interval = Duration(10 * time.Minute)
-			}
+			s.LDAP.setDefaults()
 		}
 		c.Sources[name] = s
 	}
