@@ -31,6 +31,7 @@ func (s *snapshot) ask(q *question, r *Request) Code {
 	if int(r.Action) >= len(s.catalogue.actions) {
 		return UnknownAction
 	}
+	first, known := s.people.find(r.Person) // early, since it waits for memory longest
 	if r.Site != Global {
 		site := s.sites.at(r.Site)
 		if site == nil {
@@ -39,17 +40,26 @@ func (s *snapshot) ask(q *question, r *Request) Code {
 		q.site = *site
 	}
 	q.siteID, q.action, q.at, q.now = r.Site, r.Action, r.At, instant(r.At)
-	if !s.findWho(q, r) {
+	id, somebodys, ok := s.findWho(q, r)
+	switch {
+	case !ok:
+		return UnknownSubject
+	case !somebodys:
+		return 0
+	case id != r.Person:
+		first, known = s.people.find(id)
+	}
+	if q.who = first; !known {
 		return UnknownSubject
 	}
 	return 0
 }
 
-// findWho finds the person that r is about: the one named, or else the owner of
-// its first token. Every token must be his. Nobody need be known when no
-// credential is anybody's.
-func (s *snapshot) findWho(q *question, r *Request) (ok bool) {
-	id, somebodys := r.Person, false
+// findWho finds whom r is about: the person named, or else the owner of its first
+// token. It is not ok unless every token is his. Nobody need be known when no
+// credential is somebody's.
+func (s *snapshot) findWho(q *question, r *Request) (id PersonID, somebodys, ok bool) {
+	id = r.Person
 	for i := range 1 + len(r.Also) {
 		switch c := r.credential(i); c.Kind {
 		case SessionCredential, AnyTokenCredential:
@@ -57,7 +67,7 @@ func (s *snapshot) findWho(q *question, r *Request) (ok bool) {
 		case TokenCredential:
 			t := s.tokens.at(c.Token)
 			if t == nil || id != 0 && t.owner != uint32(id) {
-				return false
+				return 0, true, false
 			}
 			if i == 0 {
 				q.token = t
@@ -67,10 +77,7 @@ func (s *snapshot) findWho(q *question, r *Request) (ok bool) {
 			}
 		}
 	}
-	if somebodys {
-		q.who, ok = s.people.find(id)
-	}
-	return ok || !somebodys
+	return id, somebodys, true
 }
 
 // credential is the i-th of the request.
@@ -95,7 +102,7 @@ func (s *snapshot) decide(q *question, r *Request) Code {
 // rank orders the codes: when several would do, the lowest is given.
 var rank = [...]uint8{
 	Stale: 1, UnknownAction: 2, UnknownSite: 3, UnknownSubject: 4, Anonymous: 5, Revoked: 6, ExpiredToken: 7, Locked: 8, Suspended: 9,
-	ExpiredGrant: 10, NoGrant: 11, DeniedRule: 12, CapUser: 13, CeilingMapping: 14, CeilingToken: 15, CeilingSession: 16, Allowed: 17,
+	ExpiredGrant: 10, NoGrant: 11, DeniedRule: 12, CapUser: 13, CeilingToken: 14, CeilingMapping: 15, CeilingSession: 16, Allowed: 17,
 }
 
 // decideOne answers for c, a token's facts being t.
@@ -125,7 +132,7 @@ func (s *snapshot) decideAs(q *question, ch Channel, ill ailment, limit Code) Co
 		return code
 	}
 	if q.who.flags&isOwner == 0 {
-		if code := s.tally(q, &q.who, ch).code(); code != Allowed {
+		if code := s.tally(q, &q.who, ch).code(); code != Allowed && (code != CeilingMapping || ill == 0) {
 			return code
 		}
 	}

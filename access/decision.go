@@ -88,6 +88,7 @@ const (
 	ByDeny      RestrictionKind = "deny"
 	ByCap       RestrictionKind = "cap"
 	ByToken     RestrictionKind = "token"
+	ByMapping   RestrictionKind = "mapping" // a grant's TokenCeiling
 	BySession   RestrictionKind = "session"
 	ByAnonymous RestrictionKind = "anonymous"
 	ByLock      RestrictionKind = "lock"

@@ -33,12 +33,12 @@
 //	no_grant         no live grant has the action
 //	denied_rule      a live deny takes it
 //	cap_user         a live cap on this channel leaves it out
-//	ceiling_mapping  no live grant lets it through a token
 //	ceiling_token    the token, or a parent of it, leaves it out: ceiling, sites or actions
+//	ceiling_mapping  no live grant lets it through a token
 //	ceiling_session  the session's ceiling leaves it out
 //	allowed          otherwise
 //
-// Person.Owner skips the rules, from expired_grant to ceiling_mapping, and nothing
+// Person.Owner skips the rules, from expired_grant to cap_user and ceiling_mapping, and nothing
 // else.
 //
 // # Administering

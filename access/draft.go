@@ -187,6 +187,9 @@ func (d *draft) hotOf(r *Rule) hotRule {
 	if r.Kind == Grant {
 		through = d.sets.intern(set.Intersect(d.catalogue.Ceiling(r.TokenCeiling)))
 	}
+	if len(d.sets.sets) > maxSets {
+		d.fail(fmt.Errorf("rule %d: more than %d distinct sets of actions", r.ID, maxSets))
+	}
 	var bits ruleBits
 	if r.Scope.All && r.Scope.hasExcept() {
 		bits |= ruleExcepts

@@ -22,8 +22,9 @@ func (s *Snapshot) Explain(r Request) Explanation {
 	e := explainer{s: s, q: &q, r: &r, x: &x}
 	e.credentials()
 	e.rules()
-	e.decides()
 	e.nearest()
+	e.mappings()
+	e.decides()
 	return x
 }
 
@@ -293,9 +294,21 @@ func (e *explainer) leaves(set Actions) string {
 	return fmt.Sprintf("%d actions", set.Count())
 }
 
+// mappings lists the token ceilings of the grants that would do in a session,
+// when none of them does through the token.
+func (e *explainer) mappings() {
+	if e.x.Allowed || !e.granted || e.through {
+		return
+	}
+	for _, slot := range e.beyond {
+		r := e.s.rule(slot)
+		e.restrict(RestrictionTrail{Kind: ByMapping, Rule: r, Limit: r.TokenCeiling.String()}, cause{blocks: true})
+	}
+}
+
 // decides marks the restrictions whose absence would have made it a yes.
 func (e *explainer) decides() {
-	if e.x.Allowed || !e.granted || !e.through {
+	if e.x.Allowed || !e.granted {
 		return
 	}
 	for i, c := range e.causes {

@@ -81,6 +81,12 @@ func lift(w *accesstest.World, r access.Request, x access.Explanation) (*accesst
 		switch y.Kind {
 		case access.ByDeny, access.ByCap:
 			w.Rules = slices.DeleteFunc(w.Rules, func(z access.Rule) bool { return z.ID == y.Rule.ID })
+		case access.ByMapping:
+			for i := range w.Rules {
+				if w.Rules[i].ID == y.Rule.ID {
+					w.Rules[i].TokenCeiling = access.CeilingInherit
+				}
+			}
 		case access.ByToken:
 			editToken(w, y.Token, func(t *access.Token) {
 				*t = access.Token{ID: t.ID, Owner: t.Owner, Ceiling: access.CeilingInherit, Issued: clock(lastTick + 1)}

@@ -24,7 +24,7 @@ var faults = []fault{
 	{"a mapping's token ceiling is ignored", "hot.go", "if c == TokenChannel {", "if c == SessionChannel {", ""},
 	{"the last of several rules of a subject is lost", "edges.go", "return e.list[ref : n+1]", "return e.list[ref:n]", ""},
 	{"a parent token does not clamp", "credential.go", "\t\ta |= s.tokenAilment(t, q)\n", "", ""},
-	{"an explanation blames the wrong thing", "explain.go", "|| !e.granted || !e.through {", "|| !e.granted {", "TestL14"},
+	{"an explanation blames the wrong thing", "explain.go", "Limit: r.TokenCeiling.String()}, cause{blocks: true})", "Limit: r.TokenCeiling.String()}, cause{})", "TestL14"},
 	{"a grant may outlive its maker's right", "admin.go", "from <= q.now && until >= end:", "from <= q.now && until > q.now:", "TestL15"},
 
 	{"signed-in is nobody", "walk.go", "\tp.subject(keySignedIn, visit)\n", "", ""},

@@ -71,7 +71,8 @@ func after(i int64, d time.Duration) int64 {
 	return i + int64(d)
 }
 
-// setTable is the distinct sets of actions that rules are about.
+// setTable is the distinct sets of actions that rules are about, and have been
+// about since the last Build.
 type setTable struct {
 	sets []Actions
 	ids  map[Actions]uint32

@@ -39,15 +39,18 @@ type Filter struct {
 // Query asks for a page of accounts or groups in a stable order.
 type Query struct {
 	Filter *Filter // nil is everything
-	// SortPath orders by a Value's Text instead of creation; accounts without
-	// it come last.
+	// SortPath orders by a Value's Text instead of creation; resources without
+	// it come last, and first in descending order (RFC 7644 3.4.2.3).
 	SortPath   string
 	Descending bool
 	// Start is the index of the first result, from 1 (RFC 7644 3.4.2.4).
 	Start int
 	Count int
-	// After continues behind the resource with this id, instead of Start.
+	// After continues behind the resource with this id, instead of Start. With
+	// SortPath the resource must still be there.
 	After int64
+	// Left counts, instead of all results, those behind After.
+	Left bool
 	// NoTotal says that the caller does not need the number of all results.
 	NoTotal bool
 }

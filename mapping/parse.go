@@ -143,7 +143,7 @@ func (r *reader) keys(n *node, table keys, what string) bool {
 // a second problem about a missing key would only distract.
 func (n *node) misspells(table keys, wanted ...string) bool {
 	return slices.ContainsFunc(n.pairs, func(p pair) bool {
-		return !table.has(p.key.text) && slices.Contains(wanted, nearest(p.key.text, table.names()))
+		return !table.has(p.key.text) && slices.Contains(wanted, access.Nearest(p.key.text, slices.Values(table.names())))
 	})
 }
 

@@ -424,3 +424,52 @@ func TestBurstOfRemovalsIsRefusedAndLosesNothing(t *testing.T) {
 		h.must(off(people[3]))
 	})
 }
+
+func TestACredentialOfAnotherProcessIsKnownAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		h := open(t, st)
+		h.user("okta", "ann", "ann@company.com")
+		behind, err := provision.New(h.ctx, st, provision.Config{}) // nobody runs it
+		h.must(err)
+		p, err := h.e.FindPerson("ann")
+		h.must(err)
+		mint := &store.MintToken{Token: store.Token{Person: p.ID, Name: "t", Ceiling: "inherit"}}
+		h.must(h.e.MintToken(h.ctx, admin, mint))
+		if id, _, err := behind.Authenticate(mint.Secret); err != nil || id != p.ID {
+			t.Errorf("token: person %d, %v", id, err)
+		}
+		door := &store.MintSCIMToken{Source: "okta"}
+		h.must(h.e.MintSCIMToken(h.ctx, admin, door))
+		if _, err := behind.AuthenticateSCIM("okta", door.Secret); err != nil {
+			t.Errorf("SCIM token: %v", err)
+		}
+		if _, err := behind.AuthenticateSCIM("entra", door.Secret); !errors.Is(err, provision.ErrUnauthenticated) {
+			t.Errorf("the token of another source: %v", err)
+		}
+	})
+}
+
+func TestAPlanThatCannotBeDoneAnyMoreIsSuperseded(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		h := open(t, st)
+		h.setRules(rules)
+		ann := h.user("okta", "ann", "ann@company.com")
+		g := h.group("okta", "Readers", ann)
+		fewer := strings.Replace(rules, "group: Readers", "group: Nobody", 1)
+		var held *provision.HeldError
+		if _, _, err := h.e.SetMapping(h.ctx, admin, "rules.yaml", []byte(fewer), "", ""); !errors.As(err, &held) {
+			t.Fatal(err)
+		}
+		// Another reader arrives: the plan would now take access from two.
+		bob := h.user("okta", "bob", "bob@company.com")
+		h.apply(&directory.GroupChange{Source: "okta", UID: g.UID, Members: directory.MemberChange{Add: []string{bob.UID}}})
+		if _, err := h.e.ApplyHold(h.ctx, admin, held.Hold.ID, held.Hold.Hash); !errors.Is(err, store.ErrPrecondition) {
+			t.Fatalf("apply: %v", err)
+		}
+		h.wants("ann", "view", "blog", access.Allowed)
+		var says *provision.InvalidError
+		if _, err := h.e.ApplyHold(h.ctx, admin, held.Hold.ID, held.Hold.Hash); !errors.As(err, &says) || !strings.Contains(says.Says, "superseded") {
+			t.Fatalf("again: %v", err)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"grantbridge/access"
+	"grantbridge/directory"
 	"grantbridge/store"
 )
 
@@ -237,6 +238,16 @@ func (e *Engine) Lock(ctx context.Context, by store.By, id access.PersonID, even
 // Unlock opens a lock. Credentials issued before it stay dead.
 func (e *Engine) Unlock(ctx context.Context, by store.By, id access.PersonID) error {
 	_, err := e.do(ctx, by, &store.LockPerson{Person: id})
+	return err
+}
+
+// Link moves an account to another person, on an administrator's word: nothing
+// that a source says links by itself.
+func (e *Engine) Link(ctx context.Context, by store.By, account directory.AccountID, to access.PersonID) error {
+	if _, ok := e.snapshot().Person(to); !ok {
+		return fmt.Errorf("person %d: %w", to, store.ErrNotFound)
+	}
+	_, err := e.do(ctx, by, &store.LinkAccount{Account: account, Person: to})
 	return err
 }
 

@@ -62,7 +62,9 @@ func (n *names) update(_ *picture, c changes, people []store.Person) {
 		n.tokens[t.ID] = t
 		n.byDigest[string(t.Digest)] = t.ID
 	}
-	n.scim = c.scim
+	if c.scim != nil {
+		n.scim = c.scim
+	}
 }
 
 func (n *names) put(p store.Person) {
@@ -107,13 +109,11 @@ func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	if id, ok := n.byUID[who]; ok {
 		return n.people[id], nil
 	}
-	source, login := "", who
-	found := n.withLogin(login)
-	if len(found) == 0 {
-		if s, l, ok := strings.Cut(who, "/"); ok {
-			source, login = s, l
-			found = slices.DeleteFunc(n.withLogin(login), func(p PersonRef) bool { return !slices.Contains(p.Sources, source) })
-		}
+	// A login may have a slash in it, so both readings are looked up: a source
+	// cannot shadow another's people by a login like "okta/ann".
+	found := n.withLogin(who)
+	if source, login, ok := strings.Cut(who, "/"); ok {
+		found = append(found, slices.DeleteFunc(n.withLogin(login), func(p PersonRef) bool { return !slices.Contains(p.Sources, source) })...)
 	}
 	if living := slices.DeleteFunc(slices.Clone(found), func(p PersonRef) bool { return p.Kind == store.Human && len(p.Sources) == 0 }); len(living) > 0 {
 		found = living

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"time"
 
 	"grantbridge/access"
 	"grantbridge/directory"
@@ -24,7 +23,7 @@ type picture struct {
 	set      *mapping.Set // nil when there is no live mapping
 	groups   map[directory.GroupID]directory.Group
 	sources  map[string]store.Source
-	compiled compiled
+	compiled *compiled
 }
 
 // compiled is a mapping set against the groups.
@@ -36,8 +35,8 @@ type compiled struct {
 	traits  []mapping.Trait
 }
 
-func compile(set *mapping.Set, groups map[directory.GroupID]directory.Group) compiled {
-	c := compiled{groups: map[directory.GroupID][]access.Rule{}}
+func compile(set *mapping.Set, groups map[directory.GroupID]directory.Group) *compiled {
+	c := &compiled{groups: map[directory.GroupID][]access.Rule{}}
 	if set == nil {
 		return c
 	}
@@ -59,14 +58,12 @@ func (c *compiled) addGroup(set *mapping.Set, g directory.Group) {
 	}
 }
 
-// with is c after some groups changed; c stays.
-func (c compiled) with(set *mapping.Set, changed []directory.Group, groups map[directory.GroupID]directory.Group) compiled {
+// with is c after some groups changed: c itself when there are none.
+func (c *compiled) with(set *mapping.Set, changed []directory.Group, groups map[directory.GroupID]directory.Group) *compiled {
 	if set == nil || len(changed) == 0 {
 		return c
 	}
-	next := c
-	next.groups = maps.Clone(c.groups)
-	next.timed = slices.Clone(c.timed)
+	next := &compiled{groups: maps.Clone(c.groups), timed: slices.Clone(c.timed), traits: c.traits}
 	for _, g := range changed {
 		delete(next.groups, g.ID)
 		next.timed = slices.DeleteFunc(next.timed, func(id access.GroupID) bool { return id == access.GroupID(g.ID) })
@@ -80,7 +77,10 @@ func (c compiled) with(set *mapping.Set, changed []directory.Group, groups map[d
 }
 
 // deltaTo puts into d what leads from c to next.
-func (c compiled) deltaTo(next compiled, d *access.Delta) {
+func (c *compiled) deltaTo(next *compiled, d *access.Delta) {
+	if c == next {
+		return
+	}
 	for id, rules := range c.groups {
 		if now := next.groups[id]; !sameRules(rules, now) {
 			d.RemoveRules, d.Rules = ruleDelta(rules, now, d.RemoveRules, d.Rules)
@@ -124,7 +124,7 @@ func ruleDelta(old, next []access.Rule, remove []access.RuleID, add []access.Rul
 }
 
 // asksMoreOfPeople reports whether c needs of people what old did not.
-func (c compiled) asksMoreOfPeople(old compiled) bool {
+func (c *compiled) asksMoreOfPeople(old *compiled) bool {
 	for _, g := range c.timed {
 		if !slices.Contains(old.timed, g) {
 			return true
@@ -143,7 +143,7 @@ func traitIDs(ts []mapping.Trait) []access.TraitID {
 }
 
 // query is the people that c needs, all of them or those changed since.
-func (c compiled) query(since int64) store.PeopleQuery {
+func (c *compiled) query(since int64) store.PeopleQuery {
 	q := store.PeopleQuery{Since: since, Timed: c.timed}
 	for _, t := range c.traits {
 		q.Paths = append(q.Paths, t.Paths...)
@@ -154,7 +154,7 @@ func (c compiled) query(since int64) store.PeopleQuery {
 }
 
 // person is what the snapshot keeps of p.
-func (c compiled) person(p store.Person) access.Person {
+func (c *compiled) person(p store.Person) access.Person {
 	out := access.Person{
 		ID: p.ID, Groups: p.Groups, Joined: p.Joined, Locked: p.Locked, Suspended: p.Suspended,
 		Owner: p.Kind == store.Owner, NotBefore: p.NotBefore,
@@ -179,31 +179,44 @@ func inOrder(groups map[directory.GroupID]directory.Group) []directory.Group {
 
 // changes is what the store says has changed since a picture.
 type changes struct {
-	asked    time.Time
-	revision int64
-	sources  []store.Source
-	sites    []access.Site
-	gone     []access.SiteID
-	groups   []directory.Group
-	mapping  store.Mapping
-	manuals  []store.Manual
-	tokens   []store.Token
-	scim     []store.SCIMToken
+	revision   int64
+	sources    []store.Source // all of them; nil when none changed
+	sites      []access.Site
+	gone       []access.SiteID
+	groups     []directory.Group
+	mapping    store.Mapping // when newMapping
+	newMapping bool
+	manuals    []store.Manual
+	tokens     []store.Token
+	scim       []store.SCIMToken // all of them; nil when none changed
 }
 
+// readChanges reads what changed after since. Most commits change people and
+// members of groups only, and then nothing else is asked for: the mapping's text
+// may be a megabyte.
 func readChanges(ctx context.Context, v *store.View, since int64) (c changes, err error) {
 	c.revision = v.Revision()
-	reads := []func() error{
-		func() (err error) { c.sources, err = v.Sources(ctx); return },
-		func() (err error) { c.sites, c.gone, err = v.Sites(ctx, since); return },
-		func() (err error) { c.groups, err = v.AllGroups(ctx, since); return },
-		func() (err error) { c.mapping, err = v.Mapping(ctx, 0); return },
-		func() (err error) { c.manuals, err = v.Manuals(ctx, since); return },
-		func() (err error) { c.tokens, err = v.Tokens(ctx, since); return },
-		func() (err error) { c.scim, err = v.SCIMTokens(ctx); return },
+	n, err := v.News(ctx)
+	if err != nil {
+		return c, err
 	}
-	for _, read := range reads {
-		if err := read(); err != nil {
+	reads := []struct {
+		at   int64 // when it last changed
+		read func() error
+	}{
+		{n.Sources, func() (err error) { c.sources, err = v.Sources(ctx); return }},
+		{n.Sites, func() (err error) { c.sites, c.gone, err = v.Sites(ctx, since); return }},
+		{n.Groups, func() (err error) { c.groups, err = v.AllGroups(ctx, since); return }},
+		{n.Mapping, func() (err error) { c.newMapping = true; c.mapping, err = v.Mapping(ctx, 0); return }},
+		{n.Manuals, func() (err error) { c.manuals, err = v.Manuals(ctx, since); return }},
+		{n.Tokens, func() (err error) { c.tokens, err = v.Tokens(ctx, since); return }},
+		{n.SCIMTokens, func() (err error) { c.scim, err = v.SCIMTokens(ctx); return }},
+	}
+	for _, r := range reads {
+		if r.at <= since {
+			continue
+		}
+		if err := r.read(); err != nil {
 			return c, err
 		}
 	}
@@ -243,6 +256,7 @@ func (e *Engine) advance(ctx context.Context) error {
 		e.names.update(next, c, people)
 		e.picture.Store(next)
 		e.holder.Set(next.snapshot, asked)
+		e.observed(old, next)
 		return nil
 	})
 }
@@ -250,31 +264,45 @@ func (e *Engine) advance(ctx context.Context) error {
 // nextPicture is old with c, but for the snapshot.
 func (e *Engine) nextPicture(old *picture, c changes) (*picture, error) {
 	next := &picture{revision: c.revision, mapping: c.mapping, groups: map[directory.GroupID]directory.Group{}, sources: map[string]store.Source{}}
-	for _, s := range c.sources {
-		next.sources[s.Name] = s
-	}
 	if old != nil {
 		next.groups, next.set = old.groups, old.set
 	}
-	if len(c.groups) > 0 {
+	if old != nil && c.sources == nil {
+		next.sources = old.sources
+	}
+	for _, s := range c.sources {
+		next.sources[s.Name] = s
+	}
+	changed := slices.DeleteFunc(c.groups, func(g directory.Group) bool { return sameToRules(g, next.groups[g.ID]) })
+	if len(changed) > 0 {
 		next.groups = maps.Clone(next.groups)
 	}
-	for _, g := range c.groups {
+	for _, g := range changed {
 		if next.groups[g.ID] = g; g.Deleted {
 			delete(next.groups, g.ID)
 		}
 	}
-	if old != nil && old.mapping.Version == c.mapping.Version {
-		next.compiled = old.compiled.with(next.set, c.groups, next.groups)
+	if old != nil && !c.newMapping {
+		next.mapping = old.mapping
+	}
+	if old != nil && old.mapping.Version == next.mapping.Version {
+		next.compiled = old.compiled.with(next.set, changed, next.groups)
 		return next, nil
 	}
-	set, err := e.liveSet(c.mapping)
+	set, err := e.liveSet(next.mapping)
 	if err != nil {
 		return nil, err
 	}
 	next.set = set
 	next.compiled = compile(set, next.groups)
 	return next, nil
+}
+
+// sameToRules reports whether no rule can tell a from b: only members came or
+// went, which is what mostly happens to a group.
+func sameToRules(a, b directory.Group) bool {
+	return a.ID == b.ID && a.UID == b.UID && a.Source == b.Source && a.ExternalID == b.ExternalID &&
+		a.Display == b.Display && a.DN == b.DN && a.Deleted == b.Deleted
 }
 
 // liveSet reads a mapping that was checked when it was set. Sources and sites

@@ -2,11 +2,16 @@ package scim_test
 
 import (
 	"fmt"
+	"log/slog"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
 
+	"grantbridge/provision"
 	"grantbridge/scim"
+	"grantbridge/store"
+	"grantbridge/store/storetest"
 )
 
 // TestAbuseIsCheap sends what research/scim.md 3.10 lists. Each is refused by a
@@ -83,4 +88,50 @@ func TestParkedMembersComeWhenTheirUserDoes(t *testing.T) {
 			h.t.Errorf("got %s", got.text)
 		}
 	})
+}
+
+func TestWhatNoIndexHoldsIsRefused(t *testing.T) {
+	onBoth(t, scim.Config{}, func(h *house) {
+		long := strings.Repeat("ü7", 100_000)
+		h.want(400, "POST", "/Users", fmt.Sprintf(`{"userName":%q}`, long))
+		h.want(400, "POST", "/Users", fmt.Sprintf(`{"userName":"a","externalId":%q}`, long))
+		h.want(400, "POST", "/Users", fmt.Sprintf(`{"userName":"a","x%s":1}`, long))
+		h.want(400, "POST", "/Groups", fmt.Sprintf(`{"displayName":%q}`, long))
+		h.want(400, "POST", "/Groups", fmt.Sprintf(`{"displayName":"g","members":[{"value":%q}]}`, long))
+		h.want(400, "POST", "/Users", `{"userName":"a","roles":["x`+strings.Repeat(`","y`, 6000)+`"]}`)
+		id := h.want(201, "POST", "/Users", fmt.Sprintf(`{"userName":"a","title":%q,"name":{"formatted":%q}}`, long, long)).text1("id")
+		h.want(200, "GET", "/Users/"+id, "")
+		h.want(404, "GET", "/Users/%00", "")
+		if r := h.send("PATCH", "/Users/%00", patch(`{"op":"add","path":"title","value":"x"}`)); r.status != 400 && r.status != 404 {
+			h.t.Errorf("got %d %s", r.status, r.text)
+		}
+		h.want(200, "GET", "/Users?filter=title%20eq%20%22%ff%22", "")
+		h.want(400, "GET", "/Users?filter=title%20eq%20%22%00%22", "")
+	})
+}
+
+func TestPanicIsAnErrorDocument(t *testing.T) {
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/scim/v2/okta/Users", nil)
+	r.Header.Set("Authorization", "Bearer x")
+	scim.New(nil, scim.Config{Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
+	if w.Code != 500 || !strings.Contains(w.Body.String(), "urn:ietf:params:scim:api:messages:2.0:Error") || strings.Contains(w.Body.String(), "nil") {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+func TestBurstIsComeAgain(t *testing.T) {
+	st := storetest.Open(t, "sqlite", store.Options{})
+	h := openHouse(t, st, scim.Config{})
+	e, err := provision.New(t.Context(), st, provision.Config{Sources: []store.Source{{Name: "okta"}}, RemovalBurst: 2, Log: slog.New(slog.DiscardHandler)})
+	h.must(err)
+	ids := []string{h.user("a"), h.user("b"), h.user("c")}
+	h.server.Config.Handler = scim.New(e, scim.Config{Log: slog.New(slog.DiscardHandler)})
+	off := patch(`{"op":"Replace","path":"active","value":"False"}`)
+	h.want(200, "PATCH", "/Users/"+ids[0], off)
+	h.want(204, "DELETE", "/Users/"+ids[1], "")
+	r := h.want(503, "PATCH", "/Users/"+ids[2], off)
+	if r.header.Get("Retry-After") == "" || !strings.Contains(r.text1("detail"), "burst") {
+		t.Errorf("got %v %s", r.header, r.text)
+	}
+	h.want(200, "PATCH", "/Users/"+ids[2], patch(`{"op":"replace","path":"title","value":"x"}`))
 }

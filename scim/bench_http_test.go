@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"grantbridge/directory"
 	"grantbridge/scim"
@@ -115,4 +117,66 @@ func BenchmarkUsers(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLoad pushes 2,000 users and 20,000 memberships as a provider's first
+// cycle does: one POST a user, 100 members a PATCH, with so many at once; and by
+// Bulk.
+func BenchmarkLoad(b *testing.B) {
+	const people, each = 2000, 10
+	for _, clients := range []int{1, 8} {
+		b.Run(fmt.Sprint("plain ", clients), func(b *testing.B) {
+			for b.Loop() {
+				h := onSQLite(b, scim.Config{})
+				ids := make([]string, people)
+				start := time.Now()
+				share(clients, people, func(i int) {
+					ids[i] = h.want(201, "POST", "/Users", someone(i)).text1("id")
+				})
+				b.ReportMetric(people/time.Since(start).Seconds(), "users/s")
+				groups := make([]string, each)
+				for i := range groups {
+					groups[i] = h.group(fmt.Sprint("g", i))
+				}
+				start = time.Now()
+				share(clients, each*people/100, func(i int) {
+					from := i / each * 100
+					refs := `{"value":"` + strings.Join(ids[from:from+100], `"},{"value":"`) + `"}`
+					h.want(204, "PATCH", "/Groups/"+groups[i%each], patch(`{"op":"add","path":"members","value":[`+refs+`]}`))
+				})
+				b.ReportMetric(people*each/time.Since(start).Seconds(), "memberships/s")
+			}
+		})
+	}
+	b.Run("bulk", func(b *testing.B) {
+		for b.Loop() {
+			h := onSQLite(b, scim.Config{})
+			start := time.Now()
+			for from := 0; from < people; from += 1000 {
+				var ops []string
+				for i := range 1000 {
+					ops = append(ops, fmt.Sprintf(`{"method":"POST","path":"/Users","bulkId":"b%d","data":%s}`, i, someone(from+i)))
+				}
+				h.want(200, "POST", "/Bulk", bulk(ops...))
+			}
+			b.ReportMetric(people/time.Since(start).Seconds(), "users/s")
+		}
+	})
+}
+
+func someone(i int) string {
+	return fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"u%d@example.com","externalId":"x%d","displayName":"User %d","name":{"givenName":"U","familyName":"N%d"},"emails":[{"value":"u%d@example.com","type":"work","primary":true}],"active":true}`, i, i, i, i, i)
+}
+
+// share does 0 to n-1 by so many workers.
+func share(workers, n int, do func(i int)) {
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n; i += workers {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -2,8 +2,13 @@ package scim
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
+	"sync"
+
+	"grantbridge/directory"
 )
 
 // A Bulk (RFC 7644 3.7) is done operation by operation, each a commit of its
@@ -39,12 +44,7 @@ func (c *call) bulk() error {
 	if err != nil {
 		return err
 	}
-	for _, o := range b.ops {
-		if b.limit > 0 && b.failed >= b.limit {
-			break
-		}
-		b.run(c.r.Context(), o)
-	}
+	b.all(c.r.Context())
 	b.complete(c.r.Context())
 	return c.json(http.StatusOK, b.answer())
 }
@@ -64,7 +64,7 @@ func (c *call) readBulk(v any) (*bulkRun, error) {
 	if !ok {
 		return nil, invalidSyntax("the body must be a BulkRequest object")
 	}
-	n := c.reader(users)
+	n := c.reader(c.policy.types.user)
 	ops := list(body["Operations"])
 	for key, v := range body {
 		if len(ops) == 0 && strings.EqualFold(key, "Operations") && n.use(RuleOperationsCase, "%s", key) {
@@ -92,7 +92,7 @@ func (b *bulkRun) read(ops []any) error {
 		if !ok {
 			return inOperation(i, invalidSyntax("an operation is an object"))
 		}
-		o := readBulkOp(in)
+		o := readBulkOp(b.c.policy.types, in)
 		if o.bulkID != "" && b.byID[o.bulkID] != nil {
 			return inOperation(i, invalidSyntax("the bulkId %q stands twice", clip(o.bulkID)))
 		}
@@ -104,11 +104,11 @@ func (b *bulkRun) read(ops []any) error {
 	return nil
 }
 
-func readBulkOp(in map[string]any) *bulkOp {
+func readBulkOp(t *types, in map[string]any) *bulkOp {
 	o := &bulkOp{bulkID: text(in, "bulkId")}
 	o.method, o.body, o.ifMatch = strings.ToUpper(text(in, "method")), in["data"], text(in, "version")
 	endpoint, key, _ := strings.Cut(strings.Trim(text(in, "path"), "/"), "/")
-	o.of, o.key = resourceAt(endpoint), key
+	o.of, o.key = t.at(endpoint), key
 	switch {
 	case o.of == nil || strings.Contains(key, "/"):
 		o.err = invalidValue("path must be /Users, /Groups, or one of them and an id, not %q", clip(text(in, "path")))
@@ -144,6 +144,91 @@ func references(v any, found []string) []string {
 		}
 	}
 	return found
+}
+
+// all does the operations in their order, and together those whose order does
+// not show (RFC 7644 3.7): the store commits many at once.
+func (b *bulkRun) all(ctx context.Context) {
+	for i := 0; i < len(b.ops); {
+		if b.limit > 0 && b.failed >= b.limit {
+			return
+		}
+		if n := b.independent(i); n > 1 {
+			b.together(ctx, b.ops[i:i+n])
+			i += n
+			continue
+		}
+		b.run(ctx, b.ops[i])
+		i++
+	}
+}
+
+// independent is how many operations from i on create users that have nothing
+// to do with each other. None are, when the caller wants to stop at an error.
+func (b *bulkRun) independent(i int) int {
+	if b.limit > 0 || b.c.trial != nil {
+		return 0
+	}
+	seen := map[string]bool{}
+	for n, o := range b.ops[i:] {
+		data, _ := o.body.(map[string]any)
+		if o.state != waiting || o.err != nil || o.method != http.MethodPost || o.of.group || len(o.refs) > 0 {
+			return n
+		}
+		for key, v := range data {
+			if s, ok := v.(string); ok && (strings.EqualFold(key, "userName") || strings.EqualFold(key, "externalId")) {
+				id := strings.ToLower(key) + "=" + directory.Fold(s)
+				if seen[id] {
+					return n
+				}
+				seen[id] = true
+			}
+		}
+	}
+	return len(b.ops) - i
+}
+
+// bulkWorkers is how many operations of one Bulk are under way together.
+const bulkWorkers = 16
+
+func (b *bulkRun) together(ctx context.Context, ops []*bulkOp) {
+	var wg sync.WaitGroup
+	forks := make([]call, bulkWorkers)
+	for w := range forks {
+		forks[w] = *b.c
+		forks[w].rewrites, forks[w].effects, forks[w].parked = nil, nil, 0
+		wg.Go(func() {
+			c := &forks[w]
+			for i := w; i < len(ops); i += bulkWorkers {
+				if ops[i].out, ops[i].err = c.safely(ctx, ops[i].intent); ops[i].err == nil {
+					ops[i].key = ops[i].out.uid(ops[i].of)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, f := range forks {
+		b.c.rewrites = append(b.c.rewrites, f.rewrites...)
+		b.c.effects = append(b.c.effects, f.effects...)
+	}
+	for _, o := range ops {
+		o.state = done
+		b.order = append(b.order, o)
+		if o.err != nil {
+			b.failed++
+		}
+	}
+}
+
+// safely is do on a goroutine of its own, where a panic would end the process.
+func (c *call) safely(ctx context.Context, in intent) (out outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Log.Error("scim", "request", c.id, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return c.do(ctx, &in)
 }
 
 // run does o, and first what it refers to.
@@ -194,7 +279,7 @@ func (b *bulkRun) do(ctx context.Context, o *bulkOp) {
 		in.key = b.byID[id].out.uid(b.byID[id].of)
 		o.key = in.key
 	}
-	if o.out, o.err = b.c.do(ctx, in); o.err == nil && in.method == http.MethodPost {
+	if o.out, o.err = b.c.do(ctx, &in); o.err == nil && in.method == http.MethodPost {
 		o.key = o.out.uid(o.of)
 	}
 }
@@ -235,7 +320,7 @@ func (b *bulkRun) complete(ctx context.Context) {
 			continue
 		}
 		in := intent{of: o.of, method: http.MethodPut, key: o.key, body: b.resolve(o.body)}
-		out, err := b.c.do(ctx, in)
+		out, err := b.c.do(ctx, &in)
 		if err != nil {
 			o.err = err
 			continue
@@ -267,7 +352,7 @@ func (b *bulkRun) result(o *bulkOp) map[string]any {
 		return r
 	}
 	status := o.out.status
-	if status == http.StatusOK && o.method == http.MethodPatch && o.of == groups {
+	if status == http.StatusOK && o.method == http.MethodPatch && o.of.group {
 		status = http.StatusNoContent
 	}
 	r["status"] = itoa(status)

@@ -2,6 +2,9 @@ package scim_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -144,4 +147,31 @@ func manyUsers(h *house, n int) []string {
 	}
 	wg.Wait()
 	return ids
+}
+
+// broken is a connection that ends after some bytes.
+type broken struct {
+	discard
+	left int
+}
+
+func (b *broken) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(p), nil
+}
+
+func TestHalfAGroupIsNeverTakenForTheWhole(t *testing.T) {
+	h := onSQLite(t, scim.Config{})
+	g := h.group("large", manyUsers(h, 2500)...)
+	r := httptest.NewRequest("GET", "/scim/v2/okta/Groups/"+g, nil)
+	r.Header.Set("Authorization", "Bearer "+h.secret)
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler {
+			t.Errorf("the connection was not cut: %v", p)
+		}
+		h.want(200, "GET", "/Groups/"+g, "")
+	}()
+	h.server.Config.Handler.ServeHTTP(&broken{discard: discard{header: http.Header{}}, left: 200_000}, r)
 }

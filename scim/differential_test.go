@@ -35,7 +35,7 @@ func populate(t *testing.T, st *store.Store) *world {
 	w := &world{store: st, records: map[*resource]map[string]Record{users: {}, groups: {}}}
 	for i := range 40 {
 		res, err := e.Apply(ctx, store.By{Actor: "scim:okta", Via: "scim", Lane: store.LaneNormal}, &directory.AccountChange{Source: "okta",
-			Edit: func(directory.Account) (directory.Account, error) { return liftAccount(userDoc(i)) }})
+			Edit: func(directory.Account) (directory.Account, error) { return liftAccount(users, userDoc(i)) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func populate(t *testing.T, st *store.Store) *world {
 		}
 		_, err := e.Apply(ctx, store.By{Actor: "scim:okta", Via: "scim", Lane: store.LaneNormal}, &directory.GroupChange{Source: "okta", Members: directory.MemberChange{Add: members},
 			Edit: func(directory.Group) (directory.Group, error) {
-				return liftGroup(map[string]any{"displayName": words[i] + fmt.Sprint(i), "externalId": words[i], "badge": words[(i+3)%len(words)]})
+				return liftGroup(groups, map[string]any{"displayName": words[i] + fmt.Sprint(i), "externalId": words[i], "badge": words[(i+3)%len(words)]})
 			}})
 		if err != nil {
 			t.Fatal(err)
@@ -97,9 +97,6 @@ func (w *world) load(t *testing.T) {
 		refs, err := v.GroupsOf(ctx, ids)
 		for _, a := range as {
 			r := Record{ID: a.UID, ExternalID: a.ExternalID, Created: a.Created, Modified: a.Modified, Values: a.Values}
-			if text(mustDoc(a.Doc), "displayName") == "" { // the name by which he is known stands in
-				r.Values = append(slices.Clone(r.Values), directory.Value{Path: "displayname", Text: directory.Fold(a.Display)})
-			}
 			for _, ref := range refs[a.ID] {
 				r.Links = append(r.Links, ref.UID)
 			}
@@ -129,14 +126,6 @@ func (w *world) load(t *testing.T) {
 	if len(w.records[users]) != 40 || len(w.records[groups]) != 12 {
 		t.Fatalf("got %d users and %d groups", len(w.records[users]), len(w.records[groups]))
 	}
-}
-
-func mustDoc(b []byte) map[string]any {
-	doc, err := decodeDoc(b)
-	if err != nil {
-		panic(err)
-	}
-	return doc
 }
 
 // genFilter writes a filter as a caller would.

@@ -20,6 +20,18 @@
 // the store in tests. Members are rows and never part of a document: a PATCH of
 // one member touches one row and answers 204, and a group is read in pages.
 //
+// What callers may rely on: a request sent again changes nothing twice and is no
+// new version; what a request does not mention takes and gives no access (a PUT
+// without active leaves it as it is, one without members leaves them, but for
+// the strict profile);
+// bounds are checked before anything is parsed; every answer, refusals too, is a
+// SCIM document with a request id that log and audit carry; internal causes are
+// logged and never told; an answer that cannot be finished cuts the connection.
+//
+// What providers are known to send is kept under testdata and replayed on real
+// stores, with what is stored and what is decided (fixture_test.go describes the
+// form).
+//
 // github.com/elimity-com/scim gives the schema definitions and the words of the
 // errors, and a second opinion in tests; nothing of its server is used.
 package scim

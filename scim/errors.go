@@ -80,7 +80,7 @@ func toError(err error) *Error {
 			Detail: fmt.Sprintf("%s %q belongs to another resource (id %s); look it up with a filter and update it, or choose another value", e.Attribute, e.Value, e.UID)}
 	}
 	if e, ok := errors.AsType[*store.UnknownMembersError](err); ok {
-		return invalidValue("members: no user has the id %s; provision the user first, then add it to the group", few(e.UIDs))
+		return invalidValue("members: no user has the id %s; provision the user first, then add it to the group (groups within groups are not taken by this profile)", few(e.UIDs))
 	}
 	for _, row := range errorTable {
 		if errors.Is(err, row.is) {
@@ -103,6 +103,7 @@ var errorTable = []struct {
 		Detail: "this source has deactivated or removed more people than its burst limit allows; nothing was changed by this request, send it again later"}},
 	{store.ErrOverloaded, Error{Status: http.StatusTooManyRequests, RetryAfter: 2 * time.Second, Detail: "too many requests are waiting; send it again later"}},
 	{store.ErrUnavailable, Error{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second, Detail: "the store does not answer; send the request again later"}},
+	{store.ErrText, Error{Status: http.StatusBadRequest, Type: scimerrors.ScimTypeInvalidValue, Detail: "a text is not UTF-8 or has the character U+0000 in it; send it without"}},
 	{store.ErrFenced, Error{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second, Detail: "the store is changing hands; send the request again later"}},
 	{context.DeadlineExceeded, Error{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second, Detail: "the request took too long; send it again later"}},
 	{context.Canceled, Error{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second, Detail: "the request was given up; send it again later"}},

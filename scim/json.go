@@ -170,8 +170,15 @@ func (d *decoder) number() (any, error) {
 	for d.at < len(d.text) && strings.IndexByte("+-.eE0123456789", d.text[d.at]) >= 0 {
 		d.at++
 	}
-	if n := d.text[from:d.at]; json.Valid([]byte(n)) {
-		return json.Number(n), nil
+	n := json.Number(d.text[from:d.at])
+	if json.Valid([]byte(n)) {
+		// A number that other programs cannot hold would make every list with
+		// this resource unreadable to them (RFC 8259 6).
+		if _, err := n.Float64(); err == nil {
+			return n, nil
+		}
+		d.at = from
+		return nil, d.bad("this number is too large")
 	}
 	d.at = from
 	return nil, d.bad("this is not a number")

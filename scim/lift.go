@@ -5,18 +5,43 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"grantbridge/directory"
 )
 
+// The bounds of what the store indexes.
+const (
+	maxKey    = 1000 // bytes of a name or id
+	maxPath   = 500  // bytes of an attribute's path
+	maxValues = 5000 // simple values of one resource
+)
+
+// checkSizes refuses what no index can hold.
+func checkSizes(doc map[string]any, values []directory.Value) error {
+	for _, key := range []string{"userName", "externalId", "displayName"} {
+		if n := len(text(doc, key)); n > maxKey {
+			return invalidValue("%s has %d bytes; at most %d are kept", key, n, maxKey)
+		}
+	}
+	if len(values) > maxValues {
+		return invalidValue("the resource has %d values; at most %d are kept", len(values), maxValues)
+	}
+	for _, v := range values {
+		if len(v.Path) > maxPath {
+			return invalidValue("the attribute %s has a name of %d bytes; at most %d are kept", clip(v.Path), len(v.Path), maxPath)
+		}
+	}
+	return nil
+}
+
 // liftAccount makes of a user's document the account that the store keeps.
-func liftAccount(doc map[string]any) (directory.Account, error) {
+func liftAccount(of *resource, doc map[string]any) (directory.Account, error) {
 	bytes, err := encode(doc)
 	if err != nil {
 		return directory.Account{}, err
 	}
 	active, said := doc["active"].(bool)
+	values := flatten(of, doc)
 	return directory.Account{
 		ExternalID: text(doc, "externalId"),
 		Login:      text(doc, "userName"),
@@ -24,22 +49,23 @@ func liftAccount(doc map[string]any) (directory.Account, error) {
 		Email:      emailOf(doc),
 		Active:     active || !said,
 		Doc:        bytes,
-		Values:     flatten(users, doc),
-	}, nil
+		Values:     values,
+	}, checkSizes(doc, values)
 }
 
 // liftGroup makes of a group's document the group that the store keeps.
-func liftGroup(doc map[string]any) (directory.Group, error) {
+func liftGroup(of *resource, doc map[string]any) (directory.Group, error) {
 	bytes, err := encode(doc)
 	if err != nil {
 		return directory.Group{}, err
 	}
+	values := flatten(of, doc)
 	return directory.Group{
 		ExternalID: text(doc, "externalId"),
 		Display:    text(doc, "displayName"),
 		Doc:        bytes,
-		Values:     flatten(groups, doc),
-	}, nil
+		Values:     values,
+	}, checkSizes(doc, values)
 }
 
 func text(o map[string]any, key string) string {
@@ -55,7 +81,7 @@ func displayOf(doc map[string]any) string {
 		strings.TrimSpace(text(name, "givenName") + " " + text(name, "familyName")),
 	} {
 		if s != "" {
-			return s
+			return strings.ToValidUTF8(s[:min(len(s), maxKey)], "")
 		}
 	}
 	return text(doc, "userName")
@@ -112,7 +138,15 @@ func (fl *flattener) attribute(a *attr, v any) {
 	if !ok {
 		elems = []any{v}
 	}
+	// The primary one counts first, and so sorts the resource (RFC 7644 3.4.2.3).
+	first := max(0, slices.IndexFunc(elems, isPrimary))
 	for i, e := range elems {
+		switch {
+		case i == first:
+			i = 0
+		case i < first:
+			i++
+		}
 		fl.element(a, e, i)
 	}
 }
@@ -136,6 +170,11 @@ func (fl *flattener) simple(a *attr, v any, elem int) {
 	if s, ok := valueText(a, v); ok && s != "" {
 		fl.values = append(fl.values, directory.Value{Path: a.path, Elem: elem, Text: s})
 	}
+	if n, ok := v.(json.Number); ok && a.number() {
+		if _, sortable, ok := numberTexts(a, n.String()); ok {
+			fl.values = append(fl.values, directory.Value{Path: a.order(), Elem: elem, Text: sortable})
+		}
+	}
 }
 
 // valueText is v as filters compare it.
@@ -147,10 +186,13 @@ func valueText(a *attr, v any) (string, bool) {
 		}
 		return "false", true
 	case json.Number:
+		if plain, _, ok := numberTexts(a, v.String()); ok && a.number() {
+			return plain, true
+		}
 		return v.String(), true
 	case string:
 		if a.typ == "dateTime" {
-			if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			if t, _, ok := parseTime(v); ok {
 				return directory.TimeText(t), true
 			}
 		}

@@ -80,8 +80,8 @@ func (c *call) pages(s search) ([]*page, error) {
 		return nil, invalid(typeInvalidCursor, "cursors are for /Users and /Groups; use startIndex here")
 	}
 	// A condition on an attribute that one type does not have is no mistake here.
-	u, errU := c.page(users, s)
-	g, errG := c.page(groups, s)
+	u, errU := c.page(c.policy.types.user, s)
+	g, errG := c.page(c.policy.types.group, s)
 	switch {
 	case errU != nil && errG != nil:
 		return nil, errU
@@ -110,7 +110,22 @@ func (c *call) page(of *resource, s search) (*page, error) {
 	if s.cursor != nil {
 		return g, c.resume(g, s)
 	}
+	if g.walks() {
+		c.walks.goOn(&g.query, c.question(of, s), c.Now())
+	}
 	return g, nil
+}
+
+// walks reports whether g's pages can be continued behind a resource that may
+// be gone by then: those in order of id.
+func (g *page) walks() bool { return g.query.SortPath == "" && !g.query.Descending }
+
+// last is the id of the page's last result.
+func (g *page) last() int64 {
+	if len(g.groups) > 0 {
+		return int64(g.groups[len(g.groups)-1].ID)
+	}
+	return int64(g.accounts[len(g.accounts)-1].ID)
 }
 
 // answerable is f as the store is asked: a filter that is true for all is none,
@@ -149,10 +164,10 @@ func (n *reader) sort(q *directory.Query, s search) error {
 		a = a.sub("value")
 	}
 	switch {
-	case a.complex(), isLink(a.parent), a.path == "password", a.path == "schemas":
+	case a.complex(), isLink(a.parent), a.mutability == "writeOnly", a.path == "schemas":
 		return invalidValue("sortBy: %s cannot be sorted by", a.title())
 	case a.path != "id" && a.path != "meta.created":
-		q.SortPath = a.path
+		q.SortPath = a.order()
 	}
 	return nil
 }
@@ -182,17 +197,23 @@ func (c *call) found(ctx context.Context, v *store.View, s search, pages []*page
 		if err != nil {
 			return err
 		}
+		if g.query.Left {
+			n += s.start - 1
+		}
 		if n >= 0 {
 			total += n
 		}
 		left -= g.len()
+		if s.cursor == nil && len(pages) == 1 && g.len() > 0 && g.walks() {
+			c.walks.left(c.question(g.of, s), s.start+g.len(), g.last(), c.Now())
+		}
 	}
 	return c.write(ctx, v, s, answered{pages: pages, total: total, returned: s.count - left})
 }
 
 // fill reads one page; n is the number of all results, or -1.
 func (c *call) fill(ctx context.Context, v *store.View, g *page) (n int, err error) {
-	if g.of == groups {
+	if g.of.group {
 		g.groups, n, err = v.Groups(ctx, c.source, g.query)
 	} else {
 		g.accounts, n, err = v.Accounts(ctx, c.source, g.query)
@@ -241,7 +262,7 @@ func (c *call) cut(g *page, s search) string {
 		g.accounts, g.groups = g.accounts[:min(len(g.accounts), s.count)], g.groups[:min(len(g.groups), s.count)]
 		return ""
 	}
-	if g.of == groups {
+	if g.of.group {
 		g.groups = g.groups[:s.count]
 		return c.sealCursor(int64(g.groups[s.count-1].ID), c.question(g.of, s))
 	}

@@ -9,9 +9,44 @@ import (
 
 func itoa(i int) string { return strconv.Itoa(i) }
 
+var membersAttr = groups.find("members")
+
 // ids reads a list of members: [{"value": id}], and what is read as that.
 func (n *reader) ids(v any) ([]string, error) {
-	w, err := n.value(groups.find("members"), v)
+	elems := list(v)
+	out := make([]string, 0, len(elems))
+	for _, e := range elems {
+		id, plain := plainMember(e)
+		if !plain {
+			return n.shapedIDs(v)
+		}
+		out = append(out, id)
+	}
+	if elems == nil {
+		return n.shapedIDs(v)
+	}
+	return out, checkIDs(out)
+}
+
+// plainMember is the id of a member as the RFC shapes it: nearly all of what a
+// group with a hundred thousand consists of.
+func plainMember(e any) (id string, plain bool) {
+	o, _ := e.(map[string]any)
+	for key, v := range o {
+		s, ok := v.(string)
+		switch {
+		case key == "value":
+			id = s
+		case key != "display" && key != "type" && key != "$ref" || !ok && v != nil:
+			return "", false
+		}
+	}
+	return id, id != ""
+}
+
+// shapedIDs reads what is not plain.
+func (n *reader) shapedIDs(v any) ([]string, error) {
+	w, err := n.value(membersAttr, v)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +60,16 @@ func (n *reader) ids(v any) ([]string, error) {
 		}
 		out = append(out, id)
 	}
-	return out, nil
+	return out, checkIDs(out)
+}
+
+func checkIDs(ids []string) error {
+	for i, id := range ids {
+		if len(id) > maxKey {
+			return invalidValue("members[%d].value has %d bytes; ids are shorter", i, len(id))
+		}
+	}
+	return nil
 }
 
 // members reads the members of a POST or PUT.
@@ -42,7 +86,7 @@ func (n *reader) memberOp(c *Canonical, verb Verb, t target, v any) error {
 	switch {
 	case t.sub != nil && t.sub.name != "value" && n.use(RuleEcho, "%s belongs to the user; ignored", t.title()):
 		return nil
-	case t.sub != nil && verb != Remove:
+	case t.sub != nil && (verb != Remove || t.elem == nil):
 		return mutability("%s is immutable; remove the member and add another", t.title())
 	case t.elem != nil:
 		return n.selected(f, verb, t)
@@ -56,6 +100,9 @@ func (n *reader) memberOp(c *Canonical, verb Verb, t target, v any) error {
 	}
 	if verb == Remove && !n.use(RuleMemberValues, "remove members with a list of values") {
 		return invalidValue("remove takes no value; name the member in the path, as in members[value eq \"…\"]")
+	}
+	if verb == Add {
+		v = asElements(membersAttr, v)
 	}
 	ids, err := n.ids(v)
 	if err != nil {

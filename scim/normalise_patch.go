@@ -38,9 +38,6 @@ func (n *reader) operations(body map[string]any) ([]any, error) {
 		}
 	}
 	a, isArray := ops.([]any)
-	if one, isObject := ops.(map[string]any); isObject && n.use(RuleShape, "Operations given as one object") {
-		return []any{one}, nil
-	}
 	if !ok || !isArray || len(a) == 0 {
 		return nil, invalidSyntax("a PATCH needs Operations, an array of at least one operation")
 	}
@@ -172,7 +169,7 @@ func (n *reader) targeted(c *Canonical, verb Verb, t target, v any) error {
 		return nil
 	case t.leaf().mutability == "readOnly" || t.attr.mutability == "readOnly" || t.attr.path == "schemas":
 		return n.readOnly(t)
-	case t.attr.path == "password":
+	case t.attr.mutability == "writeOnly":
 		return nil // never kept
 	case t.attr.path == "members" && t.attr.urn == "":
 		return n.memberOp(c, verb, t, v)
@@ -192,7 +189,7 @@ func (n *reader) assignment(c *Canonical, verb Verb, t target, v any) error {
 	op := Operation{Verb: verb, target: t, lax: n.rules.has(RuleLoose)}
 	if verb != Remove {
 		var err error
-		if op.Value, err = n.operand(t, v); err != nil {
+		if op.Value, err = n.operand(verb, t, v); err != nil {
 			return err
 		}
 		if op.Value == nil { // replaced by nothing, or nothing added
@@ -218,7 +215,10 @@ func (n *reader) assignment(c *Canonical, verb Verb, t target, v any) error {
 }
 
 // operand reads the value of add and replace on t.
-func (n *reader) operand(t target, v any) (any, error) {
+func (n *reader) operand(verb Verb, t target, v any) (any, error) {
+	if t.elem == nil && t.sub == nil && verb == Add {
+		v = asElements(t.attr, v)
+	}
 	if t.elem == nil || t.sub != nil {
 		return n.value(t.leaf(), v)
 	}
@@ -226,6 +226,15 @@ func (n *reader) operand(t target, v any) (any, error) {
 		return n.unwrap(t.attr, elems)
 	}
 	return n.one(t.attr, v)
+}
+
+// asElements makes an array of one object that is added to a multi-valued
+// attribute, as RFC 7644 3.5.2.1 allows.
+func asElements(a *attr, v any) any {
+	if _, one := v.(map[string]any); one && a.multi {
+		return []any{v}
+	}
+	return v
 }
 
 // creation is what an element is made from when none satisfies the path's

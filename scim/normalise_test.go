@@ -236,6 +236,23 @@ func TestMembersOfAllOperationsMakeOneChange(t *testing.T) {
 	}
 }
 
+func TestMembersThatCannotBeMeantAreRefused(t *testing.T) {
+	for name, tt := range map[string]struct{ op, kind string }{
+		"the id of all":          {`{"op":"remove","path":"members.value"}`, "mutability"},
+		"the id of one":          {`{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`, "mutability"},
+		"a member replaced":      {`{"op":"replace","path":"members[value eq \"a\"]","value":{"value":"b"}}`, "mutability"},
+		"a part of an id":        {`{"op":"remove","path":"members[value sw \"a\"]"}`, "invalidPath"},
+		"everybody but":          {`{"op":"remove","path":"members[not (value eq \"a\")]"}`, "invalidPath"},
+		"a member without an id": {`{"op":"add","path":"members","value":[{"display":"a"}]}`, "invalidValue"},
+		"an id that is a number": {`{"op":"add","path":"members","value":[{"value":{"x":1}}]}`, "invalidValue"},
+	} {
+		_, err := Normalise(Auto, Request{Method: http.MethodPatch, Group: true, Body: parse(t, ops(tt.op))})
+		if e := toError(err); err == nil || string(e.Type) != tt.kind {
+			t.Errorf("%s: got %v, want %s", name, err, tt.kind)
+		}
+	}
+}
+
 func TestEntraNeverEmptiesAGroupByMistake(t *testing.T) {
 	_, err := Normalise(Entra, Request{Method: http.MethodPatch, Group: true, Body: parse(t, ops(`{"op":"Remove","path":"members"}`))})
 	if e := toError(err); e.Type != "noTarget" {

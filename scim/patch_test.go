@@ -21,6 +21,7 @@ func TestPatchDoesWhatTheRFCSays(t *testing.T) {
 		{"add of a present element changes nothing", two, `{"op":"add","path":"emails","value":[{"type":"work","value":"a"}]}`, two},
 		{"a new primary takes it from the old", two, `{"op":"add","path":"emails","value":[{"value":"c","primary":true}]}`,
 			strings.Replace(strings.Replace(two, `true`, `false`, 1), `"b"}`, `"b"},{"value":"c","primary":true}`, 1)},
+		{"a present element added as primary", `{"emails":[{"value":"a","primary":true},{"value":"b"}]}`, `{"op":"add","path":"emails","value":[{"value":"b","primary":true}]}`, `{"emails":[{"value":"a","primary":false},{"value":"b","primary":true}]}`},
 		{"a present element made primary", `{"emails":[{"value":"a","primary":true},{"value":"b","primary":false}]}`, `{"op":"replace","path":"emails[value eq \"b\"].primary","value":true}`, `{"emails":[{"value":"a","primary":false},{"value":"b","primary":true}]}`},
 		{"remove of an element", two, `{"op":"remove","path":"emails[type eq \"work\"]"}`, `{"emails":[{"type":"home","value":"b"}],"name":{"givenName":"G","familyName":"F"},"title":"t"}`},
 		{"remove of the last element", `{"emails":[{"type":"work","value":"a"}]}`, `{"op":"remove","path":"emails[type eq \"work\"]"}`, `{}`},
@@ -137,8 +138,13 @@ func oracleAdd(elems []any, e map[string]any) []any {
 			same = same && (k == "primary" || have[k] == v)
 		}
 		if same {
-			if e["primary"] == true && have["primary"] != true {
-				return elems // what is present stays as it is
+			if e["primary"] == true {
+				for _, other := range elems {
+					if other.(map[string]any)["primary"] == true {
+						other.(map[string]any)["primary"] = false
+					}
+				}
+				have["primary"] = true
 			}
 			return elems
 		}
@@ -305,7 +311,7 @@ func FuzzPatch(f *testing.F) {
 			}
 			put, err := Normalise(p, Request{Method: "PUT", Group: group, Body: v})
 			if err == nil {
-				if _, err := liftAccount(put.Doc); err != nil {
+				if _, err := liftAccount(users, put.Doc); err != nil {
 					t.Fatal(err)
 				}
 			}

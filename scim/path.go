@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"encoding/json"
 	"strings"
 
 	scimerrors "github.com/elimity-com/scim/errors"
@@ -100,6 +101,9 @@ func (n *reader) resolve(path string) (target, error) {
 	if path == "" {
 		return target{}, invalidPath("a path names an attribute; this one is empty")
 	}
+	if strings.HasSuffix(path, ".") || strings.HasPrefix(path, ".") || strings.Contains(path, "..") {
+		return target{}, invalidPath("path %q: a name is missing beside a dot", clip(path))
+	}
 	if a := n.of.find(path); a != nil {
 		return at(a), nil
 	}
@@ -159,6 +163,10 @@ func (n *reader) terms(a *attr, f directory.Filter) (terms map[string]any, ok bo
 		}
 		if sub.typ == "boolean" {
 			terms[sub.name] = g.Text == "true"
+			continue
+		}
+		if sub.number() {
+			terms[sub.name] = json.Number(g.Text)
 			continue
 		}
 		terms[sub.name] = g.Text

@@ -28,7 +28,7 @@ func (n *reader) unwrap(a *attr, elems []any) (any, error) {
 		return nil, nil
 	case len(elems) > 1:
 		return nil, invalidValue("%s takes one value, not %d", a.title(), len(elems))
-	case !n.use(RuleShape, "%s given as an array of one", a.title()):
+	case !n.reshapes(a, "%s given as an array of one"):
 		return nil, invalidValue("%s takes one value, not an array", a.title())
 	}
 	return n.one(a, elems[0])
@@ -40,7 +40,7 @@ func (n *reader) many(a *attr, v any) (any, error) {
 	}
 	elems, ok := v.([]any)
 	if !ok {
-		if !n.use(RuleShape, "%s given as one value instead of an array", a.title()) {
+		if _, object := v.(map[string]any); a.complex() && !object || !n.reshapes(a, "%s given as one value instead of an array") {
 			return nil, invalidValue("%s takes an array", a.title())
 		}
 		elems = []any{v}
@@ -92,7 +92,7 @@ func (n *reader) one(a *attr, v any) (any, error) {
 	}
 	if o, ok := v.(map[string]any); ok {
 		inner, has := o["value"]
-		if !has || !n.use(RuleShape, "%s given as an object", a.title()) {
+		if !has || !n.reshapes(a, "%s given as an object") {
 			return nil, invalidValue("%s takes a %s, not an object", a.title(), a.typ)
 		}
 		v = inner
@@ -109,19 +109,22 @@ func (n *reader) simple(a *attr, v any) (any, error) {
 			return v, nil
 		}
 	case string:
-		if a.typ == "boolean" {
-			return n.booleanText(a, v)
-		}
-		return v, nil
+		return n.fromText(a, v)
 	case json.Number:
-		if a.typ == "integer" || a.typ == "decimal" {
-			return v, nil
+		if a.number() {
+			return v, checkNumber(a, v.String())
 		}
-		if a.typ == "string" && n.use(RuleShape, "%s given as a number", a.title()) {
+		if a.typ == "string" && n.reshapes(a, "%s given as a number") {
 			return v.String(), nil
 		}
 	}
 	return nil, invalidValue("%s takes a %s, not %s", a.title(), a.typ, describe(v))
+}
+
+// reshapes uses RuleShape on a. What names a resource is never guessed at: a
+// userName that is no text is a mistake, whoever sends it.
+func (n *reader) reshapes(a *attr, format string) bool {
+	return !a.required && n.use(RuleShape, format, a.title())
 }
 
 func (n *reader) booleanText(a *attr, s string) (any, error) {

@@ -76,7 +76,7 @@ if ! as test -f "$data/PG_VERSION"; then
 fi
 if ! as "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1; then
 	as "$bin/pg_ctl" -D "$data" -w -l "$dir/log" \
-		-o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$dir -c max_connections=300" start >&2
+		-o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300" start >&2
 fi
 if ! as "$bin/psql" -h 127.0.0.1 -p "$port" -U grantbridge -d postgres -Atc \
 	"SELECT 1 FROM pg_database WHERE datname = 'grantbridge'" | grep -q 1; then

@@ -77,14 +77,19 @@ type Receipt struct {
 }
 
 // ChangeAccount does what a source says of an account. A created account gets a
-// person of its own. Manual rules of the person that end with the source's next
-// sync end.
+// person of its own and becomes a member of the groups that wait for it. A
+// deleted one leaves its memberships and its attributes, and stays as a
+// tombstone with its person. Manual rules of the person that end with the
+// source's next sync end.
 type ChangeAccount struct {
 	Change        *directory.AccountChange
 	Before, After directory.Account // out; After is zero when deleted
 }
 
-// ChangeGroup does what a source says of a group and its members.
+// ChangeGroup does what a source says of a group and its members. Where
+// references may be parked (directory.MemberChange.Park), they may be external
+// ids too, in whatever order accounts and groups arrive. A deleted group leaves
+// a tombstone that AllGroups shows to followers.
 type ChangeGroup struct {
 	Change         *directory.GroupChange
 	Before, After  directory.Group // out
@@ -133,7 +138,10 @@ type SetMapping struct {
 	// ErrPrecondition.
 	IfVersion int64
 	// Guard is called under the head lock, with the revision that holds there;
-	// its error refuses the operation and is returned as it is.
+	// its error refuses the operation and is returned as it is. It may Read, must
+	// not Do, and everybody's writes wait for it. It is not called when the
+	// operation would change nothing, and may be called again when the database
+	// was lost before anything was written.
 	Guard   func(ctx context.Context, revision int64) error
 	Version int64 // out
 }
@@ -188,7 +196,8 @@ type FinishSync struct {
 }
 
 // LockPerson locks a person and kills every credential issued until now, or
-// unlocks. Nothing a source says opens a lock.
+// unlocks. Nothing a source says opens a lock. Locking who is locked kills what
+// was issued since; unlocking who is not is no change.
 type LockPerson struct {
 	Person access.PersonID
 	Locked bool
@@ -213,7 +222,7 @@ type AddPerson struct {
 	ID             access.PersonID // out
 }
 
-// LinkAccount moves an account to a person, on an administrator's word.
+// LinkAccount moves an account to a human, on an administrator's word.
 type LinkAccount struct {
 	Account directory.AccountID
 	Person  access.PersonID
@@ -254,11 +263,13 @@ type MintToken struct {
 // RevokeToken ends a token now.
 type RevokeToken struct{ ID access.TokenID }
 
-// SCIMToken is a bearer token of a source's SCIM door, as stored.
+// SCIMToken is a bearer token of a source's SCIM door, as stored, or a client of
+// OAuth 2.0 that is given short-lived ones.
 type SCIMToken struct {
 	ID       int64
 	Source   string
-	Prefix   string // "gbs_12_"
+	Client   bool
+	Prefix   string // "gbs_12_"; of a client "gbc_12_"
 	Digest   []byte
 	Created  time.Time
 	Expires  time.Time
@@ -267,11 +278,16 @@ type SCIMToken struct {
 	Revision int64
 }
 
-// MintSCIMToken makes a bearer token for a source. A third live one is refused
-// with ErrTooManyTokens. Secret, when given, is a token chosen by configuration
-// and is stored hashed under its digest, once.
+// ClientID is how a client names itself.
+func (t SCIMToken) ClientID() string { return strings.TrimSuffix(t.Prefix, "_") }
+
+// MintSCIMToken makes a bearer token for a source, or a client. A third live one
+// of its kind is refused with ErrTooManyTokens. Secret, when given, is a token chosen by configuration
+// and is stored hashed under its digest, once: given again it is no change, and
+// Token is what is stored, revoked or not.
 type MintSCIMToken struct {
 	Source  string
+	Client  bool
 	Expires time.Time
 	Token   SCIMToken // out
 	Secret  string    // in or out
@@ -302,7 +318,8 @@ type Hold struct {
 // PutHold keeps a held plan; an equal one (kind, source, hash) is no change.
 type PutHold struct{ Hold Hold } // in; out with ID
 
-// SettleHold ends a held plan as applied, discarded or superseded.
+// SettleHold ends a held plan as applied, discarded or superseded; one that ended
+// otherwise is refused with ErrPrecondition.
 type SettleHold struct {
 	ID    int64
 	State string
@@ -338,7 +355,8 @@ type Person struct {
 	Email     string
 	Locked    bool
 	NotBefore time.Time
-	// Suspended: a source with a veto has deactivated or deleted an account of his.
+	// Suspended: a source with a veto, disabled or not, has deactivated or deleted
+	// an account of his.
 	Suspended bool
 	// Groups are those of his active accounts in sources that are not disabled,
 	// ascending, each once.

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"grantbridge/access"
 )
 
 // entry is an audit entry being written.
@@ -182,12 +180,4 @@ func differ[T comparable](b, a facts, key string, old, now T) {
 	if now != zero {
 		a[key] = now
 	}
-}
-
-func personIDs(ids []int64) []access.PersonID {
-	var out []access.PersonID
-	for _, id := range ids {
-		out = append(out, access.PersonID(id))
-	}
-	return out
 }

@@ -181,3 +181,30 @@ func BenchmarkFind(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkFollow measures from the end of a commit in one store until another
+// store's Wait returns.
+func BenchmarkFollow(b *testing.B) {
+	eachKind(b, func(b *testing.B, kind string) {
+		dsn := storetest.DSN(b, kind)
+		one, two := storetest.OpenDSN(b, dsn, store.Options{}), storetest.OpenDSN(b, dsn, store.Options{})
+		ctx := context.Background()
+		rev, _ := two.Wait(ctx, 0, 300*time.Millisecond) // it listens now
+		var sum time.Duration
+		n := 0
+		for b.Loop() {
+			heard := make(chan time.Time)
+			go func() {
+				_, _ = two.Wait(ctx, rev, time.Minute)
+				heard <- time.Now()
+			}()
+			time.Sleep(time.Duration(n%7) * 10 * time.Millisecond)
+			create(b, one, 1, 1)
+			done := time.Now()
+			sum += max(0, (<-heard).Sub(done))
+			rev++
+			n++
+		}
+		b.ReportMetric(float64(sum.Microseconds())/float64(n), "us-behind")
+	})
+}

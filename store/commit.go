@@ -207,23 +207,23 @@ const touchPeople = `
 // decision is what one operation decides, against the head that it will change.
 type decision struct {
 	writes
-	b     *batch
-	head  head // as left by the operations before; its ids are taken from here
-	now   int64
-	rev   int64 // that the operation gets if it changes anything
-	by    By
-	ctx   context.Context
-	entry *entry // what the audit says; nil when nothing changes
-	paths map[string]int64
-	keys  []key
-	more  questions
+	b            *batch
+	head         head // as left by the operations before; its ids are taken from here
+	now          int64
+	rev          int64 // that the operation gets if it changes anything
+	by           By
+	ctx          context.Context
+	entry        *entry // what the audit says; nil when nothing changes
+	paths        map[string]int64
+	keys, shared []key
+	more         questions
 }
 
 // claim refuses to go on with errLater when an operation of this batch that
-// changes something has one of keys.
+// changes something looked at or changed one of keys.
 func (d *decision) claim(keys ...key) error {
 	for _, k := range keys {
-		if d.b.claimed[k] {
+		if d.b.claimed[k] != free {
 			return errLater
 		}
 	}
@@ -231,13 +231,33 @@ func (d *decision) claim(keys ...key) error {
 	return nil
 }
 
+// share is claim for what the operation only looks at: others may look too.
+func (d *decision) share(keys ...key) error {
+	for _, k := range keys {
+		if d.b.claimed[k] == changed {
+			return errLater
+		}
+	}
+	d.shared = append(d.shared, keys...)
+	return nil
+}
+
+// use is what the operations of a batch do with a key.
+type use uint8
+
+const (
+	free use = iota
+	lookedAt
+	changed
+)
+
 // batch is one transaction.
 type batch struct {
 	s       *Store
 	w       writer
 	head    head
 	now     int64
-	claimed map[key]bool
+	claimed map[key]use
 	writes  writes
 	entries []*entry
 	paths   map[string]int64 // found or made in this batch
@@ -252,6 +272,7 @@ type job struct {
 	ctx     context.Context
 	by      By
 	work    work
+	parts   []*job // of DoTogether; then there is no work
 	weight  int
 	alone   bool
 	since   time.Time
@@ -275,6 +296,10 @@ func (u unsure) Unwrap() error { return u.error }
 // commit does the jobs in one transaction, and settles all but those that it
 // returns, which are left for the next batch.
 func (s *Store) commit(jobs []*job) (later []*job) {
+	if len(jobs) == 1 && jobs[0].parts != nil {
+		s.commitTogether(jobs[0])
+		return nil
+	}
 	started := time.Now()
 	b, err := s.attempt(jobs)
 	if s.shouldRetry(err) {
@@ -282,7 +307,7 @@ func (s *Store) commit(jobs []*job) (later []*job) {
 	}
 	if err == nil {
 		s.settle(b)
-		s.queue.learn(len(jobs), time.Since(started))
+		s.queue.learn(weigh(jobs), time.Since(started))
 		return b.later
 	}
 	if s.eng.fault(err) == faultOurs && len(jobs) > 1 {
@@ -300,6 +325,13 @@ func (s *Store) commit(jobs []*job) (later []*job) {
 // may help.
 func (s *Store) shouldRetry(err error) bool {
 	return err != nil && !errors.As(err, new(unsure)) && s.eng.fault(err) == faultGone && !busy(err) && !errors.Is(err, errClosed)
+}
+
+func weigh(jobs []*job) (weight int) {
+	for _, j := range jobs {
+		weight += j.weight
+	}
+	return weight
 }
 
 func (s *Store) settle(b *batch) {
@@ -328,41 +360,69 @@ func (s *Store) fail(jobs []*job, err error) {
 	}
 }
 
-// attempt runs one transaction.
-func (s *Store) attempt(jobs []*job) (*batch, error) {
-	b := &batch{s: s, claimed: map[key]bool{}, paths: map[string]int64{}, asked: map[string]int{}}
-	var q questions
+func (s *Store) newBatch() *batch {
+	return &batch{s: s, claimed: map[key]use{}, paths: map[string]int64{}, asked: map[string]int{}}
+}
+
+// questions are what the jobs need to know first.
+func (b *batch) questions(jobs []*job) (q questions) {
 	for _, j := range jobs {
 		j.err, j.held, j.receipt = nil, false, Receipt{}
 		j.askLease(&q)
 		j.work.load(&q)
 	}
+	return q
+}
+
+// attempt runs one transaction.
+func (s *Store) attempt(jobs []*job) (*batch, error) {
+	b, err := s.decided(jobs)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.end()
+}
+
+// decided opens a transaction and decides the jobs in it; nothing is written yet.
+func (s *Store) decided(jobs []*job) (*batch, error) {
+	b := s.newBatch()
+	q := b.questions(jobs)
 	var err error
 	if b.w, err = s.eng.begin(context.Background(), append([]stmt{b.head.lockStmt()}, q.stmts()...)...); err != nil {
 		return nil, err
 	}
 	b.now = max(micros(s.now()), b.head.at)
-	for open := jobs; len(open) > 0; {
-		var more questions
-		if open, err = b.round(open, &more), nil; len(open) > 0 {
-			err = b.w.run(context.Background(), more.stmts()...)
-		}
-		if err != nil {
-			b.w.rollback()
-			return nil, err
-		}
-	}
-	if len(b.entries) == 0 {
+	if err := b.decideAll(jobs); err != nil {
 		b.w.rollback()
-		return b, nil
-	}
-	if err := b.w.commit(context.Background(), b.last()...); err != nil {
-		if s.eng.fault(err) == faultOurs {
-			return nil, err
-		}
-		return nil, unsure{err}
+		return nil, err
 	}
 	return b, nil
+}
+
+// decideAll decides the jobs, round by round.
+func (b *batch) decideAll(open []*job) error {
+	for len(open) > 0 {
+		var more questions
+		if open = b.round(open, &more); len(open) > 0 {
+			if err := b.w.run(context.Background(), more.stmts()...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// end writes and commits, if there is anything to write.
+func (b *batch) end() error {
+	if len(b.entries) == 0 {
+		b.w.rollback()
+		return nil
+	}
+	err := b.w.commit(context.Background(), b.last()...)
+	if err != nil && b.s.eng.fault(err) != faultOurs {
+		return unsure{err}
+	}
+	return err
 }
 
 // round decides the open jobs and returns those that must know more.
@@ -423,8 +483,11 @@ func (b *batch) accept(j *job, d *decision) {
 	for p, id := range d.paths {
 		b.paths[p] = id
 	}
+	for _, k := range d.shared {
+		b.claimed[k] = max(b.claimed[k], lookedAt)
+	}
 	for _, k := range d.keys {
-		b.claimed[k] = true
+		b.claimed[k] = changed
 	}
 	j.receipt = Receipt{Revision: d.rev, Changed: true}
 }

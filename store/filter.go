@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ var accountTable = &table{
 	name: "accounts", alias: "a", values: "account_values", members: "groups.value",
 	columns: map[string]column{
 		"id": {"a.uid", true}, "externalid": {"a.external_id", true}, "username": {"a.login_key", true},
-		"displayname": {"a.display_key", true}, "meta.created": {"a.created", false}, "meta.lastmodified": {"a.modified", false},
+		"meta.created": {"a.created", false}, "meta.lastmodified": {"a.modified", false},
 	},
 	joined: "SELECT m.account FROM members m JOIN groups x ON x.id = m.group_id",
 }
@@ -60,14 +61,36 @@ func (f *finder) arg(v any) string {
 	return fmt.Sprintf("$%d", len(f.args))
 }
 
-func (f *finder) total(ctx context.Context, v *View) (int, error) {
-	if f.q.NoTotal {
-		return -1, nil
+// find counts all results, where that is asked for, and gives each those of the
+// page, in one round trip. total is -1 when it was not asked for.
+func (f *finder) find(ctx context.Context, v *View, columns string, each func(row) error) (total int, err error) {
+	count := int64(-1)
+	var own error
+	var stmts []stmt
+	if !f.q.NoTotal {
+		cond, args := f.cond, slices.Clone(f.args)
+		if f.q.Left {
+			args = append(args, f.q.After)
+			cond += fmt.Sprintf(" AND %s.id > $%d", f.t.alias, len(args))
+		}
+		stmts = append(stmts, stmt{
+			text: fmt.Sprintf("SELECT count(*) FROM %s %s WHERE %s", f.t.name, f.t.alias, cond),
+			args: args,
+			each: func(r row) error { own = r.Scan(&count); return own },
+		})
 	}
-	var n int64
-	err := v.ask(ctx, fmt.Sprintf("SELECT count(*) FROM %s %s WHERE %s", f.t.name, f.t.alias, f.cond),
-		func(r row) error { return r.Scan(&n) }, f.args...)
-	return int(n), err
+	if f.q.Count > 0 {
+		text, args, err := f.page(ctx, v, columns)
+		if err != nil {
+			return 0, err
+		}
+		stmts = append(stmts, stmt{text, args, func(r row) error { own = each(r); return own }})
+	}
+	err = v.c.run(ctx, stmts...)
+	if own != nil {
+		return 0, own
+	}
+	return int(count), v.s.callers(ctx, err)
 }
 
 // page is the statement for the page. The ids are found first, by index alone
@@ -81,7 +104,12 @@ func (f *finder) page(ctx context.Context, v *View, columns string) (string, []a
 	}
 	if f.q.SortPath != "" {
 		key, join = f.sortKey()
-		order = fmt.Sprintf("CASE WHEN %s IS NULL THEN 1 ELSE 0 END, %s%s, %s.id", key, key, direction, a)
+		// RFC 7644 3.4.2.3: without a value they come last, and first in descending order.
+		without, with := 1, 0
+		if f.q.Descending {
+			without, with = 0, 1
+		}
+		order = fmt.Sprintf("CASE WHEN %s IS NULL THEN %d ELSE %d END, %s%s, %s.id", key, without, with, key, direction, a)
 	} else {
 		order += direction
 	}
@@ -127,26 +155,36 @@ func (f *finder) behind(ctx context.Context, v *View, key, join, beyond string) 
 	if key == "" {
 		return fmt.Sprintf(" AND %s.id %s %s", a, beyond, f.arg(f.q.After)), nil
 	}
-	has, last := false, any(nil)
+	found, last := false, any(nil)
 	args := append([]any(nil), f.args...)
-	text := fmt.Sprintf("SELECT %s FROM %s %s%s WHERE %s AND %s.id = $%d AND %s IS NOT NULL",
-		key, f.t.name, a, join, f.cond, a, len(args)+1, key)
+	text := fmt.Sprintf("SELECT %s FROM %s %s%s WHERE %s AND %s.id = $%d", key, f.t.name, a, join, f.cond, a, len(args)+1)
 	err := v.ask(ctx, text, func(r row) error {
 		vs, err := r.Values()
 		if err == nil {
-			has, last = true, vs[0]
+			found, last = true, vs[0]
 		}
 		return err
 	}, append(args, f.q.After)...)
 	if err != nil {
 		return "", err
 	}
+	if !found {
+		return "", fmt.Errorf("continue behind resource %d: %w", f.q.After, ErrNotFound)
+	}
 	id := f.arg(f.q.After)
-	if !has {
-		return fmt.Sprintf(" AND %s IS NULL AND %s.id > %s", key, a, id), nil
+	if last == nil {
+		behind := fmt.Sprintf("%s IS NULL AND %s.id > %s", key, a, id)
+		if f.q.Descending {
+			behind += fmt.Sprintf(" OR %s IS NOT NULL", key)
+		}
+		return " AND (" + behind + ")", nil
 	}
 	k := f.arg(last)
-	return fmt.Sprintf(" AND (%s %s %s OR %s = %s AND %s.id > %s OR %s IS NULL)", key, beyond, k, key, k, a, id, key), nil
+	behind := fmt.Sprintf("%s %s %s OR %s = %s AND %s.id > %s", key, beyond, k, key, k, a, id)
+	if !f.q.Descending {
+		behind += fmt.Sprintf(" OR %s IS NULL", key)
+	}
+	return " AND (" + behind + ")", nil
 }
 
 // where compiles a filter. Every leaf is an index look-up; "ne" is the contrary

@@ -92,6 +92,11 @@ const (
 		ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, display = excluded.display,
 			display_key = excluded.display_key, dn = excluded.dn, doc = excluded.doc,
 			members = excluded.members, modified = excluded.modified, rev = excluded.rev, deleted = excluded.deleted`
+	// endSyncedOf is endSynced for many people of one source.
+	endSyncedOf = `
+		UPDATE manuals SET ended = $1, ended_by = 'sync of ' || CAST($2 AS TEXT), rev = $3
+		WHERE ended = 0 AND until_sync = $2 AND until_sync <> '' AND subject_kind = 1
+			AND subject_id IN (SELECT r.id FROM rowset($4, id bigint) r)`
 	park = `
 		INSERT INTO parked (group_id, ref)
 		SELECT r.group_id, r.ref FROM rowset($1, group_id bigint, ref text) r`
@@ -117,7 +122,8 @@ type groupWork struct {
 	asked         directory.Group
 	haveAsked     bool
 	display, ext  string
-	people        []int64 // of a group to be deleted, the first
+	taken         *UniqueError // as of accountWork
+	people        []int64      // of a group to be deleted, the first
 	join, leave   []member
 	parkNow, free []string
 }
@@ -224,8 +230,9 @@ func (w *groupWork) askPeople(q *questions) {
 }
 
 func (w *groupWork) ask(q *questions, g directory.Group) {
-	w.asked, w.haveAsked, w.display, w.ext = g, true, "", ""
+	w.asked, w.haveAsked, w.display, w.ext, w.taken = g, true, "", "", nil
 	c := w.op.Change
+	askTaken(q, loadGroupTaken, owner{c.Source, w.uid}, freshValues(c.Unique, w.old.Values, g.Values), &w.taken)
 	if c.UniqueDisplay && directory.Fold(g.Display) != directory.Fold(w.old.Display) {
 		q.ask(loadGroupDisplay, func(r row) error { return scanOther(r, w.uid, &w.display) }, c.Source, directory.Fold(g.Display))
 	}
@@ -299,8 +306,10 @@ func (w *groupWork) decide(d *decision) error {
 
 // put writes the new or changed group g and its members.
 func (w *groupWork) put(d *decision, g directory.Group) error {
+	fresh := freshValues(w.op.Change.Unique, w.old.Values, g.Values)
+	known := w.haveAsked && slices.Equal(fresh, freshValues(w.op.Change.Unique, w.old.Values, w.asked.Values))
 	if (g.Display != w.old.Display || g.ExternalID != w.old.ExternalID) &&
-		(!w.haveAsked || g.Display != w.asked.Display || g.ExternalID != w.asked.ExternalID) {
+		(!w.haveAsked || g.Display != w.asked.Display || g.ExternalID != w.asked.ExternalID) || len(fresh) > 0 && !known {
 		w.ask(&d.more, g)
 		return errMore
 	}
@@ -312,6 +321,9 @@ func (w *groupWork) put(d *decision, g directory.Group) error {
 	}
 	if w.haveAsked && w.ext != "" {
 		return &UniqueError{Attribute: "externalId", Value: g.ExternalID, UID: w.ext}
+	}
+	if w.haveAsked && w.taken != nil {
+		return w.taken
 	}
 	if err := w.sort(); err != nil {
 		return err
@@ -407,21 +419,22 @@ func (w *groupWork) claim(d *decision, g directory.Group) error {
 		if o.ExternalID != "" {
 			keys = append(keys, key{kind: 'e', a: g.Source, b: o.ExternalID})
 		}
+		keys = append(keys, uniqueKeys('w', g.Source, w.op.Change.Unique, o.Values)...)
 	}
+	var looks []key
 	for _, refs := range [][]string{w.add, w.remove} {
 		for _, ref := range refs {
-			keys = append(keys, key{kind: 'a', a: ref})
+			looks = append(looks, key{kind: 'a', a: ref})
 			if w.op.Change.Members.Park {
-				keys = append(keys, key{kind: 'x', a: g.Source, b: ref})
+				looks = append(looks, key{kind: 'x', a: g.Source, b: ref})
 			}
 		}
 	}
-	for _, ms := range [][]member{w.come, w.going} {
-		for _, m := range ms {
-			if m.person != 0 {
-				keys = append(keys, key{kind: 'p', n: m.person})
-			}
-		}
+	for _, m := range w.going { // found by a group, not by a reference
+		looks = append(looks, key{kind: 'a', a: m.ref})
+	}
+	if err := d.share(looks...); err != nil {
+		return err
 	}
 	return d.claim(keys...)
 }
@@ -439,11 +452,19 @@ func (w *groupWork) writeMembers(d *decision, group int64) {
 	for _, ref := range w.free {
 		d.tell(unpark, group, ref)
 	}
+	var people []int64
 	for _, ms := range [][]member{w.join, w.leave} {
 		for _, m := range ms {
 			d.touch(m.person, d.rev)
-			d.tell(endSynced, w.op.Change.Source, m.person, d.now, d.rev)
+			people = append(people, m.person)
 		}
+	}
+	if len(people) > small {
+		d.tellAlone(endSyncedOf, d.now, w.op.Change.Source, d.rev, people)
+		return
+	}
+	for _, p := range people {
+		d.tell(endSynced, w.op.Change.Source, p, d.now, d.rev)
 	}
 }
 

@@ -97,6 +97,20 @@ func (v *View) Members(ctx context.Context, group directory.GroupID, after direc
 		ORDER BY m.account LIMIT $3`, int64(group), int64(after), int64(limit))
 }
 
+// NestedGroups lists the groups that the source says are members of group, in
+// order of UID. They wait among the parked members and give nobody anything.
+func (v *View) NestedGroups(ctx context.Context, group directory.GroupID) ([]directory.Ref, error) {
+	return list(ctx, v, func(r row, ref *directory.Ref) error {
+		return r.Scan((*int64)(&ref.Group), &ref.UID, &ref.Display)
+	}, `
+		SELECT g.id, g.uid, g.display
+		FROM parked p
+		JOIN groups o ON o.id = p.group_id
+		JOIN groups g ON g.uid = p.ref AND g.source = o.source AND g.deleted = 0
+		WHERE p.group_id = $1
+		ORDER BY g.uid`, int64(group))
+}
+
 // GroupsOf lists the groups of each account, in order of group id.
 func (v *View) GroupsOf(ctx context.Context, accounts []directory.AccountID) (map[directory.AccountID][]directory.Ref, error) {
 	ids := make([]int64, len(accounts))
@@ -121,15 +135,13 @@ func (v *View) GroupsOf(ctx context.Context, accounts []directory.AccountID) (ma
 // Accounts answers q among a source's accounts. total is the number of all
 // results, or -1 when q does not need it.
 func (v *View) Accounts(ctx context.Context, source string, q directory.Query) (page []directory.Account, total int, err error) {
-	f := newFinder(accountTable, source, q)
-	if total, err = f.total(ctx, v); err != nil || q.Count <= 0 {
-		return nil, total, err
-	}
-	text, args, err := f.page(ctx, v, accountColumns)
-	if err != nil {
-		return nil, 0, err
-	}
-	if page, err = list(ctx, v, scanAccount, text, args...); err != nil || len(page) == 0 {
+	total, err = newFinder(accountTable, source, q).find(ctx, v, accountColumns, func(r row) error {
+		var a directory.Account
+		err := scanAccount(r, &a)
+		page = append(page, a)
+		return err
+	})
+	if err != nil || len(page) == 0 {
 		return nil, total, err
 	}
 	return page, total, v.accountValues(ctx, page)
@@ -137,15 +149,13 @@ func (v *View) Accounts(ctx context.Context, source string, q directory.Query) (
 
 // Groups answers q among a source's groups.
 func (v *View) Groups(ctx context.Context, source string, q directory.Query) (page []directory.Group, total int, err error) {
-	f := newFinder(groupTable, source, q)
-	if total, err = f.total(ctx, v); err != nil || q.Count <= 0 {
-		return nil, total, err
-	}
-	text, args, err := f.page(ctx, v, groupColumns)
-	if err != nil {
-		return nil, 0, err
-	}
-	if page, err = list(ctx, v, scanGroup, text, args...); err != nil || len(page) == 0 {
+	total, err = newFinder(groupTable, source, q).find(ctx, v, groupColumns, func(r row) error {
+		var g directory.Group
+		err := scanGroup(r, &g)
+		page = append(page, g)
+		return err
+	})
+	if err != nil || len(page) == 0 {
 		return nil, total, err
 	}
 	return page, total, v.groupValues(ctx, page)

@@ -163,8 +163,8 @@ func (q *question) check(subjectID, action, resourceID bool) string {
 // name is unknown.
 func (a *asker) request(q question) (r access.Request, unknown access.Code, says string) {
 	r.At = a.now
-	if q.Context != nil && q.Context.Time != nil {
-		r.At = time.Time(*q.Context.Time)
+	if t := q.time(); !t.IsZero() {
+		r.At = t
 	}
 	// In the order of the evaluator's own codes: the action, the site, the subject.
 	if q.Action != nil {
@@ -269,11 +269,11 @@ func (d *door) evaluation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var q question
-	if err := read(w, r, &q); err != nil {
+	b, err := read(w, r, singleMembers)
+	if err != nil {
 		return err
 	}
-	return d.one(w, r, who, q)
+	return d.one(w, r, who, b.question)
 }
 
 // one answers a single question.
@@ -286,6 +286,14 @@ func (d *door) one(w http.ResponseWriter, r *http.Request, who caller, q questio
 		return err
 	}
 	return write(w, a.answer(r.Context(), q))
+}
+
+// time is the time that q names, or zero.
+func (q *question) time() time.Time {
+	if q.Context == nil {
+		return time.Time{}
+	}
+	return q.Context.Time
 }
 
 func (q *question) atLeast() int64 {

@@ -21,31 +21,31 @@ func (d *door) evaluations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var b batch
-	if err := read(w, r, &b); err != nil {
+	b, err := read(w, r, batchMembers)
+	if err != nil {
 		return err
 	}
-	switch b.Options.Semantic {
+	switch b.semantic {
 	case "", executeAll, denyOnFirstDeny, permitOnFirstPermit:
 	default:
-		return handler.Bad("options.evaluations_semantic is %q; it must be %s, %s or %s", b.Options.Semantic, executeAll, denyOnFirstDeny, permitOnFirstPermit)
+		return handler.Bad("options.evaluations_semantic is %q; it must be %s, %s or %s", b.semantic, executeAll, denyOnFirstDeny, permitOnFirstPermit)
 	}
-	if len(b.Evaluations) == 0 {
+	if len(b.evaluations) == 0 {
 		return d.one(w, r, who, b.question)
 	}
 	atLeast := b.atLeast()
-	for _, i := range b.Evaluations {
+	for _, i := range b.evaluations {
 		atLeast = max(atLeast, i.atLeast())
 	}
 	a, err := d.asker(r, who, atLeast)
 	if err != nil {
 		return err
 	}
-	out := make([]evaluation, 0, len(b.Evaluations))
-	for _, i := range b.Evaluations {
+	out := make([]evaluation, 0, len(b.evaluations))
+	for _, i := range b.evaluations {
 		e := a.answerItem(r, i, b.question)
 		out = append(out, e)
-		if e.Decision && b.Options.Semantic == permitOnFirstPermit || !e.Decision && b.Options.Semantic == denyOnFirstDeny {
+		if e.Decision && b.semantic == permitOnFirstPermit || !e.Decision && b.semantic == denyOnFirstDeny {
 			break
 		}
 	}
@@ -58,7 +58,7 @@ func (d *door) evaluations(w http.ResponseWriter, r *http.Request) error {
 // no, not the call a failure (certification scenario 3.4.1).
 func (a *asker) answerItem(r *http.Request, i item, defaults question) evaluation {
 	if i.wrong != nil {
-		return a.incomplete(question{}, jsonSays(i.wrong))
+		return a.incomplete(question{}, i.wrong.Error())
 	}
 	q := i.question.or(defaults)
 	if lacks := q.check(true, true, true); lacks != "" {

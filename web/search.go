@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -58,22 +57,22 @@ func (d *door) search(w http.ResponseWriter, r *http.Request, kind string, lacks
 	if err != nil {
 		return nil, err
 	}
-	var b searchBody
-	if err := read(w, r, &b); err != nil {
+	b, err := read(w, r, searchMembers)
+	if err != nil {
 		return nil, err
 	}
 	if says := lacks(&b.question); says != "" {
 		return nil, handler.Bad("%s", says)
 	}
 	s := &search{kind: kind, q: b.question, after: -1, limit: pageDefault}
-	if b.Page.Limit != nil {
-		if *b.Page.Limit < 1 {
-			return nil, handler.Bad("page.limit is %d; it must be at least 1", *b.Page.Limit)
+	if b.pageLimit != nil {
+		if *b.pageLimit < 1 {
+			return nil, handler.Bad("page.limit is %d; it must be at least 1", *b.pageLimit)
 		}
-		s.limit = min(*b.Page.Limit, pageMax)
+		s.limit = int(min(*b.pageLimit, pageMax))
 	}
-	if token := cmp.Or(b.Page.Token, b.Page.NextToken); token != "" {
-		if s.after, err = s.parseToken(token); err != nil {
+	if b.pageToken != "" {
+		if s.after, err = s.parseToken(b.pageToken); err != nil {
 			return nil, err
 		}
 	}
@@ -115,8 +114,8 @@ func (s *search) rest() (r access.Request, ok bool) {
 }
 
 func (s *search) at() time.Time {
-	if s.q.Context != nil && s.q.Context.Time != nil {
-		return time.Time(*s.q.Context.Time)
+	if t := s.q.time(); !t.IsZero() {
+		return t
 	}
 	return s.now
 }
@@ -283,19 +282,11 @@ func (s *search) digest() []byte {
 		Subject  *entity
 		Action   *actionName
 		Resource *entity
-		Time     time.Time
-	}{s.kind, s.q.Subject, s.q.Action, s.q.Resource, s.fixedTime()})
+		At       int64
+	}{s.kind, s.q.Subject, s.q.Action, s.q.Resource, s.q.time().UnixNano()})
 	if err != nil {
-		panic(err) // strings and a time always encode; see fixedTime
+		panic(err) // strings and numbers always encode
 	}
 	sum := sha256.Sum256(key)
 	return sum[:12]
-}
-
-// fixedTime is the time that the question names, if it does.
-func (s *search) fixedTime() time.Time {
-	if s.q.Context == nil || s.q.Context.Time == nil {
-		return time.Time{}
-	}
-	return time.Time(*s.q.Context.Time).UTC()
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -447,5 +448,63 @@ func TestMetricsShowWhatOperatorsWatch(t *testing.T) {
 	}
 	if strings.Contains(body, "alice") || strings.Contains(body, "Secret-Name") {
 		t.Error("the metrics name people or groups, and they need no credential")
+	}
+}
+
+func TestABatchIsOfOneRevisionWhileTheModelChanges(t *testing.T) {
+	w := newWorld(t)
+	stop := make(chan struct{})
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			body := object(alice, reading, `"evaluations":[`+strings.TrimSuffix(strings.Repeat(`{`+record1+`},{`+record2+`},`, 50), ",")+`]`)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				a := read[answer](t, w.post("auditor", "/access/v1/evaluations", body))
+				for _, e := range a.Evaluations {
+					if e.Context.Revision != a.Evaluations[0].Context.Revision || !*e.Decision {
+						t.Errorf("one batch has revisions %d and %d, decision %v", a.Evaluations[0].Context.Revision, e.Context.Revision, *e.Decision)
+						return
+					}
+				}
+				w.get("/metrics")
+				w.get("/readyz")
+			}
+		})
+	}
+	for i := range 30 {
+		w.person("okta", fmt.Sprintf("new%d", i))
+		w.must(w.engine.PutSites(t.Context(), by, []access.Site{{ID: access.SiteID(10 + i), Slug: fmt.Sprintf("new-%d", i), Name: "New"}}))
+	}
+	close(stop)
+	asking.Wait()
+}
+
+func TestSlugsFollowTheSites(t *testing.T) {
+	w := newWorld(t)
+	if got := w.ask("pep", "alice", "read", "RECORD-1"); !*got.Decision {
+		t.Errorf("a slug in capitals: got %+v", got.Context)
+	}
+	w.must(w.engine.PutSites(t.Context(), by, []access.Site{{ID: 1, Slug: "renamed", Name: "Record one"}, {ID: 3, Slug: "Record-3", Name: "Record three"}}))
+	for slug, code := range map[string]string{"record-1": "unknown_site", "renamed": "allowed", "record-3": "allowed", "1": "allowed"} {
+		if got := w.ask("pep", "alice", "read", slug); got.Context.Code != code {
+			t.Errorf("%s: got %+v, want %s", slug, got.Context, code)
+		}
+	}
+}
+
+func TestTwoAuthorizationHeadersAreNone(t *testing.T) {
+	w := newWorld(t)
+	r := httptest.NewRequest("POST", "/access/v1/evaluation", strings.NewReader(object(alice, reading, record1)))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header["Authorization"] = []string{"Bearer " + w.secrets["pep"], "Bearer " + w.secrets["alice-inherit"]}
+	rec := httptest.NewRecorder()
+	w.ServeHTTP(rec, r)
+	if rec.Code != http.StatusUnauthorized {
+		t.Errorf("got %d %s; two credentials must never become one", rec.Code, rec.Body)
 	}
 }

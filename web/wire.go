@@ -7,8 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"reflect"
-	"strings"
 	"time"
 
 	"grantbridge/access"
@@ -26,15 +24,14 @@ const (
 // properties of subject, action and resource: whoever asks does not get to say
 // what a person is.
 type question struct {
-	Subject  *entity     `json:"subject"`
-	Action   *actionName `json:"action"`
-	Resource *entity     `json:"resource"`
-	Context  *asked      `json:"context"`
+	Subject  *entity
+	Action   *actionName
+	Resource *entity
+	Context  *asked
 }
 
 type entity struct {
-	Type string `json:"type"`
-	ID   string `json:"id"`
+	Type, ID string
 }
 
 type actionName struct {
@@ -43,22 +40,8 @@ type actionName struct {
 
 // asked is the part of a context that we read.
 type asked struct {
-	Time    *moment `json:"time"`
-	AtLeast int64   `json:"at_least"`
-}
-
-// moment is a time as callers write it: RFC 3339, also without seconds, as
-// AuthZEN's own examples do.
-type moment time.Time
-
-func (m *moment) UnmarshalText(b []byte) error {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
-		if t, err := time.Parse(layout, string(b)); err == nil {
-			*m = moment(t)
-			return nil
-		}
-	}
-	return errors.New("context.time is not a time; write it as 2026-11-23T04:10:00Z")
+	Time    time.Time // zero is now
+	AtLeast int64
 }
 
 // item is one question of a batch. What is wrong with it is its own affair.
@@ -67,29 +50,129 @@ type item struct {
 	wrong error
 }
 
-func (i *item) UnmarshalJSON(b []byte) error {
-	i.wrong = json.Unmarshal(b, &i.question)
+// body is what came in. Each route looks at its own part.
+type body struct {
+	question
+	evaluations []item
+	semantic    string
+	pageToken   string
+	pageLimit   *int64
+}
+
+// The members that a route reads; the rest it skips.
+var (
+	singleMembers = []string{"subject", "action", "resource", "context"}
+	batchMembers  = append(singleMembers[:4:4], "evaluations", "options")
+	searchMembers = append(singleMembers[:4:4], "page")
+
+	entityMembers  = []string{"type", "id"}
+	actionMembers  = []string{"name"}
+	contextMembers = []string{"time", "at_least"}
+)
+
+// decode reads text as the body of a route that has these members.
+func decode(text []byte, members []string) (*body, error) {
+	b, r := &body{}, &reader{b: text}
+	err := r.document(members, func(name string) error {
+		switch name {
+		case "evaluations":
+			return b.readEvaluations(r)
+		case "options":
+			return r.object("options", []string{"evaluations_semantic"}, func(string) error {
+				return r.text("options.evaluations_semantic", &b.semantic)
+			})
+		case "page":
+			return b.readPage(r)
+		}
+		return b.question.read(r, name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.wrong != nil {
+		return nil, handler.Bad("%s", r.wrong)
+	}
+	return b, nil
+}
+
+// read reads the member name of a question.
+func (q *question) read(r *reader, name string) error {
+	switch name {
+	case "subject":
+		q.Subject = &entity{}
+		return q.Subject.read(r, name, "subject.type", "subject.id")
+	case "resource":
+		q.Resource = &entity{}
+		return q.Resource.read(r, name, "resource.type", "resource.id")
+	case "action":
+		q.Action = &actionName{}
+		return r.object(name, actionMembers, func(string) error { return r.text("action.name", &q.Action.Name) })
+	}
+	q.Context = &asked{}
+	return r.object(name, contextMembers, func(member string) error {
+		if member == "at_least" {
+			return r.integer("context.at_least", &q.Context.AtLeast)
+		}
+		return readTime(r, &q.Context.Time)
+	})
+}
+
+// read reads a subject or resource; the paths are for what is said of mistakes.
+func (e *entity) read(r *reader, path, typePath, idPath string) error {
+	return r.object(path, entityMembers, func(member string) error {
+		if member == "type" {
+			return r.text(typePath, &e.Type)
+		}
+		return r.text(idPath, &e.ID)
+	})
+}
+
+// readTime reads a time as callers write it: RFC 3339, also without seconds, as
+// AuthZEN's own examples do.
+func readTime(r *reader, to *time.Time) error {
+	text := ""
+	if err := r.text("context.time", &text); err != nil || text == "" {
+		return err
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			*to = t
+			return nil
+		}
+	}
+	r.note("context.time is not a time; write it as 2026-11-23T04:10:00Z")
 	return nil
 }
 
-// batch is the body of /evaluations.
-type batch struct {
-	question
-	Evaluations []item `json:"evaluations"`
-	Options     struct {
-		Semantic string `json:"evaluations_semantic"`
-	} `json:"options"`
+// readEvaluations reads the questions of a batch. What is wrong with one of them
+// does not make the call wrong (certification scenario 3.4.1).
+func (b *body) readEvaluations(r *reader) error {
+	before := r.wrong
+	err := r.array("evaluations", func() error {
+		if len(b.evaluations) == maxEvaluations {
+			return &handler.Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_many",
+				Detail: fmt.Sprintf("more than %d evaluations in one call; send them in several", maxEvaluations)}
+		}
+		i := item{}
+		r.wrong = nil
+		err := r.object("the evaluation", singleMembers, func(name string) error { return i.question.read(r, name) })
+		i.wrong, r.wrong = r.wrong, before
+		b.evaluations = append(b.evaluations, i)
+		return err
+	})
+	return err
 }
 
-// searchBody is the body of a search.
-type searchBody struct {
-	question
-	Page struct {
-		Token string `json:"token"`
-		// NextToken is how drafts of 1.0 called it.
-		NextToken string `json:"next_token"`
-		Limit     *int   `json:"limit"`
-	} `json:"page"`
+// readPage reads where a search goes on. Drafts of 1.0 called the token
+// next_token.
+func (b *body) readPage(r *reader) error {
+	return r.object("page", []string{"token", "next_token", "limit"}, func(name string) error {
+		if name != "limit" {
+			return r.text("page."+name, &b.pageToken)
+		}
+		b.pageLimit = new(int64)
+		return r.integer("page.limit", b.pageLimit)
+	})
 }
 
 // evaluation is one answer.
@@ -118,98 +201,32 @@ type itemError struct {
 	Message string `json:"message"`
 }
 
-// read decodes the body of r into v, within the limits.
-func read(w http.ResponseWriter, r *http.Request, v any) error {
+// read reads the body of r, within the limits.
+func read(w http.ResponseWriter, r *http.Request, members []string) (*body, error) {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		// 400 and not 415: AuthZEN's certification scenario 2.4.3 asks for it.
-		return handler.Bad("send the body as Content-Type: application/json")
+		return nil, handler.Bad("send the body as Content-Type: application/json")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return err
+			return nil, err
 		}
-		return &handler.Problem{Status: http.StatusBadRequest, Code: "bad_request", Detail: "the body did not arrive whole", Cause: err}
+		return nil, &handler.Problem{Status: http.StatusBadRequest, Code: "bad_request", Detail: "the body did not arrive whole", Cause: err}
 	}
-	if len(body) == 0 {
-		return handler.Bad("the body is empty; send a JSON object")
+	if len(text) == 0 {
+		return nil, handler.Bad("the body is empty; send a JSON object")
 	}
-	if p := bounded(body); p != nil {
-		return p
-	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return handler.Bad("%s", jsonSays(err))
-	}
-	return nil
-}
-
-// bounded looks over the body for nesting and numbers beyond the limits, before
-// a decoder spends memory on them. It does not judge whether it is JSON.
-func bounded(body []byte) *handler.Problem {
-	depth, elements := 0, 0
-	inString, array := false, false // array: the container at depth 2 is one
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case inString:
-			if c == '\\' {
-				i++
-			} else if c == '"' {
-				inString = false
-			}
-		case c == '"':
-			inString = true
-		case c == '[' || c == '{':
-			if depth++; depth > maxDepth {
-				return &handler.Problem{Status: http.StatusBadRequest, Code: "too_deep", Detail: fmt.Sprintf("the body nests deeper than %d levels", maxDepth)}
-			}
-			if depth == 2 {
-				array, elements = c == '[', 1
-			}
-		case c == ']' || c == '}':
-			depth--
-		case c == ',' && depth == 2 && array:
-			if elements++; elements > maxEvaluations {
-				return &handler.Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_many",
-					Detail: fmt.Sprintf("more than %d evaluations in one call; send them in several", maxEvaluations)}
-			}
-		}
-	}
-	return nil
-}
-
-// jsonSays is a decoder's error in words for the caller.
-func jsonSays(err error) string {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if e.Field == "" {
-			return fmt.Sprintf("the body is a JSON %s; it must be an object", e.Value)
-		}
-		return fmt.Sprintf("%s is a JSON %s; it must be %s", e.Field, e.Value, wanted(e))
-	}
-	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Sprintf("the body is not JSON: %s at byte %d", e, e.Offset)
-	}
-	return strings.TrimPrefix(err.Error(), "json: ")
-}
-
-func wanted(e *json.UnmarshalTypeError) string {
-	switch {
-	case e.Type.Kind() == reflect.String, e.Type == reflect.TypeFor[moment]():
-		return "a string"
-	case e.Type.Kind() == reflect.Int, e.Type.Kind() == reflect.Int64:
-		return "a whole number"
-	case e.Type.Kind() == reflect.Slice:
-		return "an array"
-	}
-	return "an object"
+	return decode(text, members)
 }
 
 // write answers 200 with v as JSON.
 func write(w http.ResponseWriter, v any) error {
-	body, err := json.Marshal(v)
+	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(append(body, '\n')) // the caller is gone when this fails
+	w.Write(append(text, '\n')) // the caller is gone when this fails
 	return nil
 }

@@ -60,7 +60,7 @@ func priority(c access.Code) int {
 	return slices.Index([]access.Code{
 		access.Stale, access.UnknownAction, access.UnknownSite, access.UnknownSubject, access.Anonymous, access.Revoked,
 		access.ExpiredToken, access.Locked, access.Suspended, access.ExpiredGrant, access.NoGrant, access.DeniedRule,
-		access.CapUser, access.CeilingMapping, access.CeilingToken, access.CeilingSession, access.Allowed,
+		access.CapUser, access.CeilingToken, access.CeilingMapping, access.CeilingSession, access.Allowed,
 	}, c)
 }
 
@@ -117,12 +117,12 @@ func (w *World) codeOf(r access.Request, c access.Credential) access.Code {
 		return access.DeniedRule
 	case !x.Kept.Has(a):
 		return access.CapUser
-	case !x.Raw.Has(a):
-		return access.CeilingMapping
-	case c.Kind == access.TokenCredential:
+	case c.Kind == access.SessionCredential:
+		return access.CeilingSession
+	case !x.Ceiling.Has(a):
 		return access.CeilingToken
 	}
-	return access.CeilingSession
+	return access.CeilingMapping
 }
 
 // Reach is the formula, for one credential of an askable request.

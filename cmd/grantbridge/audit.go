@@ -60,7 +60,7 @@ func (f *auditFlags) query(b *bridge) (q store.AuditQuery, err error) {
 		}
 	}
 	if f.person != "" {
-		p, err := b.FindPerson(f.person)
+		p, err := b.person(f.person)
 		if err != nil {
 			return q, err
 		}

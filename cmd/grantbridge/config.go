@@ -41,7 +41,7 @@ func (a *app) configCheck(args []string) error {
 	for _, w := range l.Warnings() {
 		a.note("%s: warning: %s", l.File, w)
 	}
-	a.say("%s is right: %d sources, %d sites, store %s", l.File, len(l.Sources), len(l.Sites), config.MaskDSN(l.Store))
+	a.say("%s is right: %s, %s, store %s", l.File, count(len(l.Sources), "source"), count(len(l.Sites), "site"), config.MaskDSN(l.Store))
 	return nil
 }
 

@@ -42,6 +42,19 @@ type demoRun struct {
 	dir  string
 	org  demo.Org
 	err  error // of the show; serving has its own
+	// elsewhere: the environment names a store, which commands would take.
+	elsewhere bool
+}
+
+// withoutOurs hides GRANTBRIDGE_ variables: a make-believe company must never be
+// pushed into the store that somebody works with.
+func withoutOurs(env func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if strings.HasPrefix(name, "GRANTBRIDGE_") {
+			return "", false
+		}
+		return env(name)
+	}
 }
 
 // demoConfig is the configuration that the demo serves, and that commands in
@@ -65,6 +78,8 @@ func (d *demoRun) run(ctx context.Context) error {
 	}
 	defer clean()
 	d.a.configFile, d.a.storeName = filepath.Join(d.dir, "config.yaml"), ""
+	_, d.elsewhere = d.a.env("GRANTBRIDGE_STORE")
+	d.a.env = withoutOurs(d.a.env)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	sites := func(l *config.Loaded) { l.Sites = d.org.Sites }
@@ -94,13 +109,15 @@ func (d *demoRun) prepare() (clean func(), err error) {
 	if d.dir, err = filepath.Abs(d.dir); err != nil {
 		return clean, err
 	}
-	files := map[string][]byte{"config.yaml": fmt.Appendf(nil, demoConfig, d.port), "mapping.yaml": demo.Mapping}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(d.dir, name), text, 0o600); err != nil {
-			return clean, err
-		}
+	if err := os.WriteFile(filepath.Join(d.dir, "config.yaml"), fmt.Appendf(nil, demoConfig, d.port), 0o600); err != nil {
+		return clean, err
 	}
-	return clean, nil
+	// Rules that somebody has edited in a kept directory stay.
+	rules := filepath.Join(d.dir, "mapping.yaml")
+	if _, err := os.Stat(rules); err == nil {
+		return clean, nil
+	}
+	return clean, os.WriteFile(rules, demo.Mapping, 0o600)
 }
 
 // show pushes, and prints what came of it.
@@ -173,13 +190,20 @@ func (d *demoRun) mappingLine(ctx context.Context, g *generation) (string, error
 	if err := g.Sync(ctx, 0); err != nil {
 		return "", err
 	}
-	set, problems := g.ParseMapping("mapping.yaml", demo.Mapping)
+	live, err := liveMapping(ctx, g.Store())
+	if err != nil {
+		return "", err
+	}
+	set, problems := g.ParseMapping("the live rules", []byte(live.Text))
 	if set == nil {
 		return "", problems
 	}
 	groups, err := g.Groups(ctx)
 	if err != nil {
 		return "", err
+	}
+	if g.held != "" {
+		d.a.note("mapping.yaml was not applied: %s", g.held)
 	}
 	tests := set.Test(mapping.Env{Catalogue: g.Catalogue(), Sites: g.sites(), Zone: g.cfg.Location(), Now: now()})
 	nothing, near := 0, []string{}
@@ -224,6 +248,9 @@ const demoToken = "ci-export"
 
 func (d *demoRun) hints(line func(string, string, ...any)) {
 	file, name := filepath.Join(d.dir, "config.yaml"), programName()
+	if d.elsewhere {
+		file += " --store sqlite:" + filepath.Join(d.dir, "grantbridge.db")
+	}
 	if d.once && d.keep == "" {
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -12,6 +11,8 @@ import (
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/mapping"
 	"grantbridge/provision"
+	"grantbridge/scim"
+	"grantbridge/scim/inspect"
 	"grantbridge/store"
 )
 
@@ -20,8 +21,10 @@ import (
 type generation struct {
 	*provision.Engine
 	cfg  *config.Loaded
-	scim http.Handler
+	scim *scim.Door
 	held string // what the guard said to the mapping file, or ""
+	// workers read the directories; they run while the generation is live.
+	workers *workers
 	// doubts are the warnings about it, when it was applied.
 	doubts mapping.Problems
 }
@@ -33,7 +36,7 @@ func byConfig(reason string) store.By {
 
 func (s *server) engineConfig(l *config.Loaded) provision.Config {
 	return provision.Config{
-		Catalogue: catalogue(), Sources: l.StoreSources(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst,
+		Catalogue: access.DefaultCatalogue(), Sources: l.StoreSources(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst,
 		MaxStaleness: durationOf(l.Limits.MaxStaleness), Zone: l.Location(), Log: s.log,
 	}
 }
@@ -43,6 +46,8 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 	if s.engine, err = provision.New(ctx, s.st, s.engineConfig(l)); err != nil {
 		return fmt.Errorf("read the store: %w", err)
 	}
+	s.inspect = inspect.New(s.engine, inspectConfig(l, s.log))
+	s.registry.MustRegister(s.inspect)
 	g, err := s.generate(ctx, l)
 	if err == nil {
 		s.api = s.decisions(l)
@@ -52,7 +57,15 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 }
 
 func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, error) {
-	g := &generation{Engine: s.engine, cfg: l, scim: s.scimDoor(l)}
+	door, err := s.scimDoor(l)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := s.makeWorkers(l)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{Engine: s.engine, cfg: l, scim: door, workers: ws}
 	return g, g.bootstrap(ctx)
 }
 
@@ -132,7 +145,8 @@ func (g *generation) mappingFile(ctx context.Context) error {
 	if err != nil {
 		return invalid(fmt.Errorf("mapping_file: %s cannot be read; correct the key, or empty it to keep the rules in the store", file))
 	}
-	if live, err := liveMapping(ctx, g.Store()); err != nil || bytes.Equal([]byte(live.Text), text) {
+	live, err := liveMapping(ctx, g.Store())
+	if err != nil || bytes.Equal([]byte(live.Text), text) {
 		return err
 	}
 	_, p, err := g.SetMapping(ctx, byConfig("mapping_file"), file, text, "from "+filepath.Base(file), "")
@@ -144,10 +158,21 @@ func (g *generation) mappingFile(ctx context.Context) error {
 		g.doubts = p.Problems
 		return nil
 	}
-	if isOne[mapping.Problems](err) {
-		return err
+	return g.unfit(err, live)
+}
+
+// unfit judges why a mapping file could not be applied. One that does not read
+// stops the start; one whose tests fail does so only when there are no rules to
+// go on with.
+func (g *generation) unfit(err error, live store.Mapping) error {
+	if isOne[*provision.InvalidError](err) {
+		if live.Version > 0 {
+			g.held = err.Error()
+			return nil
+		}
+		return invalid(fmt.Errorf("mapping_file: %w", err))
 	}
-	return invalid(fmt.Errorf("mapping_file: %w", err))
+	return err
 }
 
 func liveMapping(ctx context.Context, st *store.Store) (m store.Mapping, err error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -103,7 +102,7 @@ func (a *app) parseMapping(ctx context.Context, args []string) (*parsed, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &parsed{name: name, env: mapping.Env{Catalogue: catalogue(), Zone: l.Location(), Now: time.Now()}}
+	p := &parsed{name: name, env: mapping.Env{Catalogue: access.DefaultCatalogue(), Zone: l.Location(), Now: time.Now()}}
 	if err := a.fillEnv(ctx, l, p); err != nil {
 		return nil, err
 	}
@@ -353,42 +352,6 @@ func (a *app) apply(ctx context.Context, b *bridge, args []string, o applyOption
 	return nil
 }
 
-func (a *app) mappingExportCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "export [VERSION]", Short: "write the live rules, or an earlier version, to standard output", Args: words("[VERSION]"),
-		RunE: func(c *cobra.Command, args []string) error {
-			n, err := versionArg(args)
-			if err != nil {
-				return err
-			}
-			return a.read(c.Context(), func(_ *bridge, v *store.View) error {
-				m, err := v.Mapping(c.Context(), n)
-				if errors.Is(err, store.ErrNotFound) {
-					return fmt.Errorf("there is no version %d; see mapping versions", n)
-				}
-				if err == nil && m.Version == 0 {
-					return fmt.Errorf("no rules are live; apply some with: grantbridge mapping apply FILE")
-				}
-				if err == nil {
-					_, err = fmt.Fprint(a.out, m.Text)
-				}
-				return err
-			})
-		},
-	}
-}
-
-func versionArg(args []string) (int64, error) {
-	if len(args) == 0 {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(args[0], 10, 64)
-	if err != nil || n < 1 {
-		return 0, usage("%q is no version; see mapping versions", args[0])
-	}
-	return n, nil
-}
-
 func (a *app) mappingFmtCommand() *cobra.Command {
 	var write bool
 	c := &cobra.Command{
@@ -420,100 +383,4 @@ func (a *app) mappingSchemaCommand() *cobra.Command {
 			return a.show(json.RawMessage(mapping.Schema()), func(w io.Writer) { fmt.Fprintf(w, "%s\n", mapping.Schema()) })
 		},
 	}
-}
-
-// versionRow is one version for machines.
-type versionRow struct {
-	Version  int64     `json:"version"`
-	Live     bool      `json:"live"`
-	At       time.Time `json:"at"`
-	Author   string    `json:"author"`
-	Comment  string    `json:"comment"`
-	Restores int64     `json:"restores,omitempty"`
-}
-
-func (a *app) mappingVersionsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "versions", Short: "every version of the rules, newest first", Args: words(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.read(c.Context(), func(_ *bridge, v *store.View) error {
-				all, err := v.Mappings(c.Context())
-				if err != nil {
-					return err
-				}
-				return a.listVersions(all)
-			})
-		},
-	}
-}
-
-func (a *app) listVersions(all []store.Mapping) error {
-	items := make([]versionRow, len(all))
-	for i, m := range all {
-		items[i] = versionRow{m.Version, i == 0, m.At, m.Author, m.Comment, m.Restores}
-	}
-	return list(a, items,
-		column[versionRow]{"VERSION", func(r versionRow) string { return strconv.FormatInt(r.Version, 10) }},
-		column[versionRow]{"LIVE", func(r versionRow) string { return yesOrDash(r.Live) }},
-		column[versionRow]{"AT", func(r versionRow) string { return when(r.At) }},
-		column[versionRow]{"BY", func(r versionRow) string { return r.Author }},
-		column[versionRow]{"COMMENT", func(r versionRow) string { return orDash(r.Comment) }})
-}
-
-func yesOrDash(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "-"
-}
-
-func (a *app) mappingRestoreCommand() *cobra.Command {
-	var yes bool
-	var approve string
-	c := a.reasons(&cobra.Command{
-		Use: "restore VERSION", Short: "make an earlier version live again, through the guard", Args: words("VERSION"),
-		RunE: func(c *cobra.Command, args []string) error {
-			n, err := versionArg(args)
-			if err != nil {
-				return err
-			}
-			return a.with(c.Context(), existing, func(b *bridge) error { return a.restore(c.Context(), b, n, yes, approve) })
-		},
-	})
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	c.Flags().StringVar(&approve, "approve", "", "do exactly the plan with this `hash`, whatever its size")
-	return c
-}
-
-func (a *app) restore(ctx context.Context, b *bridge, n int64, yes bool, approve string) error {
-	var m store.Mapping
-	err := b.st.Read(ctx, func(v *store.View) (err error) {
-		m, err = v.Mapping(ctx, n)
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("there is no version %d; see mapping versions", n)
-	}
-	if err != nil {
-		return err
-	}
-	p, err := b.Preview(ctx, fmt.Sprintf("version %d", n), []byte(m.Text))
-	if err != nil {
-		return err
-	}
-	if live, err := liveMapping(ctx, b.st); err != nil || live.Text == m.Text {
-		a.say("the rules of version %d are live already, as version %d", n, live.Version)
-		return err
-	}
-	if err := a.showPreview(b, p, b.limit([]byte(m.Text)), false); err != nil {
-		return err
-	}
-	if err := a.confirm(yes, fmt.Sprintf("Make version %d live again?", n)); err != nil {
-		return err
-	}
-	v, _, err := b.RestoreMapping(ctx, a.by(), n, approve)
-	if err == nil {
-		a.say("version %d is live, with the rules of version %d", v, n)
-	}
-	return err
 }

@@ -66,6 +66,8 @@ type bridge struct {
 	*provision.Engine
 	cfg *config.Loaded
 	st  *store.Store
+	// newcomers are people whom a plan of a directory's run would make.
+	newcomers map[access.PersonID]string
 }
 
 func (b *bridge) close() { _ = b.st.Close() }
@@ -82,7 +84,7 @@ func (a *app) open(ctx context.Context, use storeUse) (*bridge, error) {
 		return nil, err
 	}
 	eng, err := provision.New(ctx, st, provision.Config{
-		Catalogue: catalogue(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst, Zone: l.Location(), Log: discard,
+		Catalogue: access.DefaultCatalogue(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst, Zone: l.Location(), Log: discard,
 	})
 	if err != nil {
 		_ = st.Close()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,7 +18,7 @@ import (
 
 func (a *app) personCommand() *cobra.Command {
 	return group("person", "one person: everything about him, and the emergency lock",
-		a.personShowCommand(), a.personLockCommand(), a.personUnlockCommand())
+		a.personShowCommand(), a.personLockCommand(), a.personUnlockCommand(), a.personLinkCommand())
 }
 
 // personView is a person in full.
@@ -60,8 +61,21 @@ func (a *app) personShowCommand() *cobra.Command {
 	}
 }
 
+// person finds a person, or says who may have been meant.
+func (b *bridge) person(who string) (provision.PersonRef, error) {
+	p, err := b.FindPerson(who)
+	if !errors.Is(err, store.ErrNotFound) {
+		return p, err
+	}
+	hint := ""
+	if near := b.NearestLogin(who); near != "" {
+		hint = fmt.Sprintf("; did you mean %s?", near)
+	}
+	return p, fmt.Errorf("nobody is known as %q%s", who, hint)
+}
+
 func (b *bridge) personView(ctx context.Context, v *store.View, who string) (*personView, error) {
-	ref, err := b.FindPerson(who)
+	ref, err := b.person(who)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +193,7 @@ and says what is left.`,
 }
 
 func (a *app) lock(ctx context.Context, b *bridge, who string, yes, evenLast bool) error {
-	p, err := b.FindPerson(who)
+	p, err := b.person(who)
 	if err != nil {
 		return err
 	}
@@ -236,12 +250,67 @@ func (a *app) verifyLock(ctx context.Context, b *bridge, p provision.PersonRef) 
 	return err
 }
 
+func (a *app) personLinkCommand() *cobra.Command {
+	return a.reasons(&cobra.Command{
+		Use: "link SOURCE/ACCOUNT WHO", Short: "say that an account is this person's", Args: words("SOURCE/ACCOUNT", "WHO"),
+		Long: `Link moves an account, named by its source and id or login, to a person who is
+known by another account. Equal names and addresses never link by themselves.`,
+		Example: `  grantbridge person link entra/clara.moreau@corp.example okta/clara.moreau --reason "same person, HR 4711"`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if a.why.reason == "" {
+				return usage("a link needs a reason: --reason TEXT")
+			}
+			return a.with(c.Context(), existing, func(b *bridge) error { return a.link(c.Context(), b, args[0], args[1]) })
+		},
+	})
+}
+
+func (a *app) link(ctx context.Context, b *bridge, account, who string) error {
+	source, name, ok := strings.Cut(account, "/")
+	if !ok {
+		return usage("which account? write SOURCE/ID or SOURCE/LOGIN")
+	}
+	from, err := b.person(name)
+	if errors.Is(err, provision.ErrAmbiguous) {
+		from, err = b.person(account)
+	}
+	if err != nil {
+		return err
+	}
+	to, err := b.person(who)
+	if err != nil {
+		return err
+	}
+	var found []store.PersonAccount
+	err = b.st.Read(ctx, func(v *store.View) error {
+		return v.People(ctx, store.PeopleQuery{IDs: []access.PersonID{from.ID}}, func(p store.Person) error {
+			for _, ac := range p.Accounts {
+				if ac.Source == source && !ac.Deleted && (ac.UID == name || directory.Fold(ac.Login) == directory.Fold(name)) {
+					found = append(found, ac)
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("source %s has no account %q; grantbridge person show %s lists the accounts", source, name, from.UID)
+	}
+	if err := b.Link(ctx, a.by(), found[0].ID, to.ID); err != nil {
+		return err
+	}
+	a.say("account %s is %s's", account, to.Name())
+	return nil
+}
+
 func (a *app) personUnlockCommand() *cobra.Command {
 	return a.reasons(&cobra.Command{
 		Use: "unlock WHO", Short: "open a lock; older sessions and tokens stay dead", Args: words("WHO"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				p, err := b.FindPerson(args[0])
+				p, err := b.person(args[0])
 				if err != nil {
 					return err
 				}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"grantbridge/ldapsync/ldaptest"
 	"grantbridge/store/storetest"
 )
 
@@ -43,6 +46,8 @@ func TestMain(m *testing.M) {
 //	push N           push N users to $URL/scim/v2/okta until the server is gone,
 //	                 noting those that were acknowledged in acked.txt
 //	acked            all of acked.txt are there, each once
+//	ldap WORD ARG…   a directory in process: serve (sets $LDAP), person LOGIN…,
+//	                 group NAME LOGIN…, delete DN, disable LOGIN, hide, see
 //
 // and $URL, where a server started in the scene listens, the two example files,
 // and the conditions [sqlite] and [postgres].
@@ -61,11 +66,12 @@ func TestScenes(t *testing.T) {
 					if kind == "postgres" {
 						dsn = storetest.DSN(e.T().(testing.TB), kind)
 					}
+					e.Values[directoryKey{}] = &ldaptest.Server{}
 					return setUp(e, dsn)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"http": sendHTTP, "await": await, "keep": keep, "exits": exits, "signal": signalAll,
-					"logged": logged, "drain": drain, "push": push, "acked": acked,
+					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory,
 				},
 			})
 		})
@@ -96,13 +102,17 @@ func setUp(e *testscript.Env, dsn string) error {
 	return nil
 }
 
+// freePort is below the ephemeral range, where a client that keeps dialling can
+// connect to itself, and where another client may take the port meanwhile.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		port := 22000 + rand.IntN(10000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, errors.New("no free port")
 }
 
 // request is what the http command's words say.
@@ -281,28 +291,32 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// drain waits for the server's 100 Continue, which it sends when it begins to
+// read the body, before it stops the server.
 func drain(ts *testscript.TestScript, _ bool, _ []string) {
-	body, rest := io.Pipe()
-	req, err := http.NewRequest(http.MethodPost, ts.Getenv("URL")+"/scim/v2/okta/Users", body)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(ts.Getenv("URL"), "http://"))
 	ts.Check(err)
-	req.Header.Set("Authorization", "Bearer "+ts.Getenv("TOKEN"))
-	req.Header.Set("Content-Type", "application/scim+json")
-	answered := make(chan error, 1)
-	go func() {
-		resp, err := http.DefaultClient.Do(req)
-		if err == nil && resp.StatusCode != http.StatusCreated {
-			err = errors.New(resp.Status)
-		}
-		answered <- err
-	}()
-	_, err = io.WriteString(rest, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],`)
+	defer conn.Close()
+	body := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"late","active":true}`
+	_, err = fmt.Fprintf(conn, "POST /scim/v2/okta/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/scim+json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", ts.Getenv("TOKEN"), len(body))
 	ts.Check(err)
+	answers := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(answers, nil)
+	ts.Check(err)
+	if resp.StatusCode != http.StatusContinue {
+		ts.Fatalf("drain: got %s, want 100", resp.Status)
+	}
 	signalAll(ts, false, []string{"TERM"})
 	await(ts, true, []string{ts.Getenv("URL") + "/readyz"}) // no new requests are taken
-	_, err = io.WriteString(rest, `"userName":"late","active":true}`)
+	_, err = io.WriteString(conn, body)
 	ts.Check(err)
-	ts.Check(rest.Close())
-	ts.Check(<-answered)
+	resp, err = http.ReadResponse(answers, nil)
+	ts.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		ts.Fatalf("drain: got %s, want 201", resp.Status)
+	}
 }
 
 const ackedFile = "acked.txt"

@@ -55,7 +55,7 @@ type tokenFlags struct {
 func (a *app) tokenCreateCommand() *cobra.Command {
 	var f tokenFlags
 	c := a.reasons(&cobra.Command{
-		Use:   "create WHO NAME | create --service NAME",
+		Use:   "create WHO [NAME] | create --service NAME",
 		Short: "make a token; its secret is printed alone, once",
 		Long: `Create makes an API token for a person. --service makes a service of that name
 instead, when there is none yet: a program with tokens and manual grants only.
@@ -79,8 +79,8 @@ The actions of --actions are granted to it.`,
 
 func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) error {
 	switch {
-	case f.service == "" && len(args) < 2:
-		return usage("whose token, and what is it called? write token create WHO NAME, or --service NAME")
+	case f.service == "" && len(args) < 1:
+		return usage("whose token is it? write token create WHO NAME, or --service NAME")
 	case f.service != "" && len(args) > 1:
 		return usage("--service makes a token for the service; leave WHO out")
 	}
@@ -98,8 +98,8 @@ func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) erro
 			t.Name = cmp.Or(strings.Join(args, ""), f.service)
 		} else {
 			var p provision.PersonRef
-			p, err = b.FindPerson(args[0])
-			t.Person, t.Name = p.ID, args[1]
+			p, err = b.person(args[0])
+			t.Person, t.Name = p.ID, cmp.Or(strings.Join(args[1:], ""), f.description, "token")
 		}
 		if err != nil {
 			return err
@@ -216,53 +216,18 @@ func (a *app) mint(ctx context.Context, b *bridge, m *store.MintToken) error {
 }
 
 func (a *app) tokenListCommand() *cobra.Command {
-	var who, unused string
-	var all bool
+	var f tokenFilter
 	c := &cobra.Command{
 		Use: "list", Short: "the tokens of everybody, or of one person", Args: words(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.read(c.Context(), func(b *bridge, v *store.View) error { return a.listTokens(c.Context(), b, v, who, unused, all) })
+			return a.read(c.Context(), func(b *bridge, v *store.View) error { return a.listTokens(c.Context(), b, v, f) })
 		},
 	}
-	c.Flags().StringVar(&who, "person", "", "only of this person")
-	c.Flags().StringVar(&unused, "unused", "", "only those not used for a `time`, as 90d")
-	c.Flags().BoolVar(&all, "all", false, "revoked and expired ones too")
+	c.Flags().StringVar(&f.who, "person", "", "only of this person")
+	c.Flags().StringVar(&f.unused, "unused", "", "only those not used for a `time`, as 90d")
+	c.Flags().BoolVar(&f.due, "due", false, "only those that are due for rotation: 90 days for superuser, 180 for admin, 365 for the rest")
+	c.Flags().BoolVar(&f.all, "all", false, "revoked and expired ones too")
 	return c
-}
-
-func (a *app) listTokens(ctx context.Context, b *bridge, v *store.View, who, unused string, all bool) error {
-	var owner access.PersonID
-	if who != "" {
-		p, err := b.FindPerson(who)
-		if err != nil {
-			return err
-		}
-		owner = p.ID
-	}
-	var before time.Time
-	if unused != "" {
-		d, err := parseSpan(unused)
-		if err != nil {
-			return err
-		}
-		before = now().Add(-d)
-	}
-	tokens, err := v.Tokens(ctx, 0)
-	if err != nil {
-		return err
-	}
-	var items []tokenRow
-	for _, t := range tokens {
-		row := b.tokenRow(t)
-		last := t.LastUsed
-		if last.IsZero() {
-			last = t.Created
-		}
-		if (owner == 0 || owner == t.Person) && (all || row.State == "live") && (before.IsZero() || last.Before(before)) {
-			items = append(items, row)
-		}
-	}
-	return list(a, items, tokenColumns...)
 }
 
 var tokenColumns = []column[tokenRow]{

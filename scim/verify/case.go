@@ -68,14 +68,14 @@ type Case struct {
 	Needs   []Feature `json:"needs,omitempty"`
 	Means   string    `json:"means"` // what a failure means for an identity provider
 
-	run func(*T)
+	run func(*trial)
 }
 
-func must(id, title string, run func(*T)) Case {
+func must(id, title string, run func(*trial)) Case {
 	return Case{ID: id, Title: title, Level: Must, Profile: RFC, Section: sectionOf(id), run: run}
 }
 
-func should(id, title string, run func(*T)) Case {
+func should(id, title string, run func(*trial)) Case {
 	c := must(id, title, run)
 	c.Level = Should
 	return c

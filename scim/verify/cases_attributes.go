@@ -51,29 +51,29 @@ var attributeRows = []attributeRow{
 func attributeCases() []Case {
 	var cases []Case
 	for _, row := range attributeRows {
-		cases = append(cases, must("rfc7643-"+row.section+"-keeps-"+strings.ToLower(row.name), row.name+" comes back as it was given", func(t *T) {
+		cases = append(cases, must("rfc7643-"+row.section+"-keeps-"+strings.ToLower(row.name), row.name+" comes back as it was given", func(t *trial) {
 			u := t.user(row.overlay)
 			t.read(u.path).has(row.back)
 		}).need(row.need))
 	}
 	cases = append(cases,
-		must("rfc7643-4.3-manager", "the manager's value comes back", func(t *T) {
+		must("rfc7643-4.3-manager", "the manager's value comes back", func(t *trial) {
 			boss := t.user("")
 			u := t.user(t.with(`{"{ent}": {"manager": {"value": "{boss}"}}}`, "{boss}", boss.id))
 			t.read(u.path).has(want{enterpriseURN + ":manager.value": boss.id})
 		}).need(NeedEnterprise, enterpriseAttr("manager")),
-		must("rfc7643-2.2-readonly-ignored", "a readOnly attribute sent on create is ignored", func(t *T) {
+		must("rfc7643-2.2-readonly-ignored", "a readOnly attribute sent on create is ignored", func(t *trial) {
 			u := t.user(`{"groups": [{"value": "gbv-none", "display": "Made up"}]}`)
 			t.read(u.path).has(want{"groups": nil})
 		}).need(userAttr("groups")).mean("a client could claim any group"),
-		must("rfc7643-2.5-null-unassigned", "null is as good as absent", func(t *T) {
+		must("rfc7643-2.5-null-unassigned", "null is as good as absent", func(t *trial) {
 			res := t.create("/Users", t.with(`{"schemas": ["`+userURN+`"], "userName": "{name}", "title": null, "emails": null}`, "{name}", t.newName())).isStatus(201)
 			res.has(want{"title": nil, "emails": nil})
 		}).mean("Entra sends null for what is not set"),
-		must("rfc7643-2.5-empty-unassigned", "an empty array is as good as absent", func(t *T) {
+		must("rfc7643-2.5-empty-unassigned", "an empty array is as good as absent", func(t *trial) {
 			t.create("/Users", t.userBody(t.newName(), `{"roles": [], "phoneNumbers": []}`)).isStatus(201).has(want{"roles": nil, "phoneNumbers": nil})
 		}).mean("Okta and Entra send empty arrays for what is not set"),
-		must("rfc7643-2.4-one-primary", "two primary values are refused or reduced to one", func(t *T) {
+		must("rfc7643-2.4-one-primary", "two primary values are refused or reduced to one", func(t *trial) {
 			res := t.create("/Users", t.userBody(t.newName(), `{"emails": [{"value": "a-{tag}@verify.example", "type": "work", "primary": true}, {"value": "b-{tag}@verify.example", "type": "home", "primary": true}]}`))
 			if res.Status == 400 {
 				return
@@ -81,19 +81,19 @@ func attributeCases() []Case {
 			res.isStatus(201)
 			t.ok(primaries(res.doc, "emails") <= 1, "at most one primary address, or HTTP 400", "%d primary addresses", primaries(res.doc, "emails"))
 		}),
-		must("rfc7643-2.3-string-for-boolean", "a boolean attribute is answered as JSON true or false", func(t *T) {
+		must("rfc7643-2.3-string-for-boolean", "a boolean attribute is answered as JSON true or false", func(t *trial) {
 			doc := t.read(t.user(`{"active": true}`).path).doc
 			_, ok := lookup(doc, "active").(bool)
 			t.ok(ok, "active as JSON true", "%s", show(lookup(doc, "active")))
 		}).need(userAttr("active")),
-		must("rfc7643-3.1-lastmodified-moves", "lastModified moves on when the user changes", func(t *T) {
+		must("rfc7643-3.1-lastmodified-moves", "lastModified moves on when the user changes", func(t *trial) {
 			u := t.user("")
 			before := instant(t, t.read(u.path).doc, "meta.lastModified")
 			t.ask("PUT", u.path, t.userBody(u.name, `{"displayName": "Changed {tag}"}`)).isStatus(200)
 			after := instant(t, t.read(u.path).doc, "meta.lastModified")
 			t.ok(!after.Before(before), "a lastModified not before "+before.String(), "%s", after)
 		}),
-		must("rfc7643-3.1-created-stays", "created stays when the user changes", func(t *T) {
+		must("rfc7643-3.1-created-stays", "created stays when the user changes", func(t *trial) {
 			u := t.user("")
 			before := lookupString(t.read(u.path).doc, "meta.created")
 			t.ask("PUT", u.path, t.userBody(u.name, `{"displayName": "Changed {tag}"}`)).isStatus(200)

@@ -4,7 +4,7 @@ package verify
 // filter {A} and {B} stand for tests that select one person each.
 func filterLogicCases() []Case {
 	row := func(id, title, filter, in, out string) Case {
-		return must("rfc7644-3.4.2.2-logic-"+id, title, func(t *T) {
+		return must("rfc7644-3.4.2.2-logic-"+id, title, func(t *trial) {
 			f := t.with(filter, "{A}", `userName eq "gbv-{run}-corpus-alpha@verify.example"`, "{B}", `userName eq "gbv-{run}-corpus-beta@verify.example"`,
 				"{a}", `"gbv-{run}-corpus-alpha@verify.example"`)
 			filterPeople(t).judge(t, judgement{f, in, out, true})
@@ -44,7 +44,7 @@ func filterLogicCases() []Case {
 // means beside a plain sub-attribute.
 func filterPathCases() []Case {
 	row := func(id, title, filter, in, out string) Case {
-		return must("rfc7644-3.4.2.2-valuepath-"+id, title, func(t *T) {
+		return must("rfc7644-3.4.2.2-valuepath-"+id, title, func(t *trial) {
 			filterPeople(t).judge(t, judgement{t.fill(filter), in, out, true})
 		}).need(userAttr("emails"))
 	}
@@ -76,7 +76,7 @@ func filterPathCases() []Case {
 // filterErrorCases are filters that mean nothing.
 func filterErrorCases() []Case {
 	row := func(id, says, filter string) Case {
-		return must("rfc7644-3.4.2.2-invalid-"+id, says+" is refused with invalidFilter", func(t *T) {
+		return must("rfc7644-3.4.2.2-invalid-"+id, says+" is refused with invalidFilter", func(t *trial) {
 			t.query("/Users", "filter", t.fill(filter)).isError(400, "invalidFilter")
 		})
 	}
@@ -106,7 +106,7 @@ func filterErrorCases() []Case {
 		row("word", "a word that is no literal", `active eq maybe`),
 	}
 	for _, q := range []struct{ id, attr string }{{"unknown-attribute", "gbvNoSuchAttribute"}, {"unknown-subattribute", "name.gbvNoSuch"}, {"unknown-urn", "urn:example:gbv:2.0:User:thing"}} {
-		cases = append(cases, must("rfc7644-3.4.2.2-"+q.id, "a filter on "+q.attr+" selects nobody or is refused", func(t *T) {
+		cases = append(cases, must("rfc7644-3.4.2.2-"+q.id, "a filter on "+q.attr+" selects nobody or is refused", func(t *trial) {
 			res := t.query("/Users", "filter", q.attr+` eq "a"`)
 			if res.Status == 200 {
 				t.ok(lookupInt(res.doc, "totalResults") == 0, "no resource, or HTTP 400", "%d resources", lookupInt(res.doc, "totalResults"))

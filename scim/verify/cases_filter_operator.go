@@ -72,10 +72,13 @@ func (a filterAttr) needs() []Feature {
 func operatorCase(a filterAttr, row operatorRow) Case {
 	id := fmt.Sprintf("rfc7644-3.4.2.2-%s-%s", row.op, a.name)
 	title := fmt.Sprintf("%s on %s selects by %s", row.op, a.name, row.says)
-	c := must(id, title, func(t *T) {
+	c := must(id, title, func(t *trial) {
 		p := filterPeople(t)
-		operand := row.operand(a.of(t, "A"), a.of(t, "B"))
-		p.judge(t, judgement{a.path + " " + row.op + " " + quote(operand), row.in, row.out, row.scoped})
+		operand, out := row.operand(a.of(t, "A"), a.of(t, "B")), row.out
+		if row.op[0] == 'g' && strings.Contains(a.path, "emails") {
+			out = "" // A's other address is greater
+		}
+		p.judge(t, judgement{a.path + " " + row.op + " " + quote(operand), row.in, out, row.scoped})
 	})
 	if strings.HasPrefix(row.op, "g") || strings.HasPrefix(row.op, "l") {
 		c = c.mean("no identity provider is known to order strings in filters; a reporting or reconciling client may")
@@ -88,8 +91,13 @@ func presenceCase(a filterAttr) Case {
 	if a.always {
 		j.in, j.out = "ABCD", ""
 	}
-	return must("rfc7644-3.4.2.2-pr-"+a.name, "pr on "+a.name+" selects who has one", func(t *T) {
-		filterPeople(t).judge(t, j)
+	return must("rfc7644-3.4.2.2-pr-"+a.name, "pr on "+a.name+" selects who has one", func(t *trial) {
+		p, j := filterPeople(t), j
+		top, _, _ := strings.Cut(strings.TrimPrefix(a.path, enterpriseURN+":"), ".")
+		if lookup(t.read(p.byLetter["C"].path).doc, top) != nil {
+			j.out = "" // the server gives one to who has none: its right
+		}
+		p.judge(t, j)
 	}).need(a.needs()...)
 }
 
@@ -98,7 +106,7 @@ func exactnessCase(a filterAttr) Case {
 	if a.exact {
 		title = "eq on " + a.name + " regards case, as it is caseExact"
 	}
-	return must("rfc7643-2.2-case-"+a.name, title, func(t *T) {
+	return must("rfc7643-2.2-case-"+a.name, title, func(t *trial) {
 		a.sameExactness(t)
 		j := judgement{a.path + " eq " + quote(strings.ToUpper(a.of(t, "A"))), "A", "BC", false}
 		if a.exact {
@@ -110,7 +118,7 @@ func exactnessCase(a filterAttr) Case {
 
 // sameExactness ends the case where the server's schema says otherwise than the
 // RFC's: the schema served is what counts then.
-func (a filterAttr) sameExactness(t *T) {
+func (a filterAttr) sameExactness(t *trial) {
 	urn, path := userURN, a.path
 	if rest, ok := strings.CutPrefix(a.path, enterpriseURN+":"); ok {
 		urn, path = enterpriseURN, rest
@@ -127,9 +135,9 @@ func quote(s string) string {
 
 // groupPeople is the corpus of groups: A holds user A of the users' corpus, B
 // user B, C nobody.
-func groupPeople(t *T) people {
+func groupPeople(t *trial) people {
 	users := filterPeople(t)
-	return t.shared("groups", func(t *T) any {
+	return t.shared("groups", func(t *trial) any {
 		p := people{endpoint: "/Groups", byLetter: map[string]resource{}}
 		for letter, word := range map[string]string{"A": "Alpha", "B": "Beta"} {
 			body := map[string]any{
@@ -156,7 +164,7 @@ func groupOperatorCases() []Case {
 	for _, a := range attrs {
 		for _, row := range operatorRows {
 			id := fmt.Sprintf("rfc7644-3.4.2.2-%s-%s", row.op, a.name)
-			cases = append(cases, must(id, fmt.Sprintf("%s on %s selects by %s", row.op, a.name, row.says), func(t *T) {
+			cases = append(cases, must(id, fmt.Sprintf("%s on %s selects by %s", row.op, a.name, row.says), func(t *trial) {
 				operand := row.operand(a.of(t, "A"), a.of(t, "B"))
 				j := judgement{a.path + " " + row.op + " " + quote(operand), row.in, row.out, row.scoped}
 				groupPeople(t).judge(t, j)
@@ -171,7 +179,7 @@ func groupOperatorCases() []Case {
 		{"valuepath-members", `members[value eq "{B}"]`, "B", "AC"},
 		{"and-displayName-members", `displayName eq "gbv-{run}-groups-Alpha" and members.value eq "{A}"`, "A", "BC"},
 	} {
-		cases = append(cases, must("rfc7644-3.4.2.2-"+m.name, m.filter+" selects the groups it describes", func(t *T) {
+		cases = append(cases, must("rfc7644-3.4.2.2-"+m.name, m.filter+" selects the groups it describes", func(t *trial) {
 			p, users := groupPeople(t), filterPeople(t)
 			filter := t.with(m.filter, "{A}", users.byLetter["A"].id, "{B}", users.byLetter["B"].id)
 			p.judge(t, judgement{filter, m.in, m.out, true})

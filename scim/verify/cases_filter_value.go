@@ -17,7 +17,7 @@ func filterValueCases() []Case {
 		boolean("eq-emails.primary", `emails.primary eq true`, "AB", "CD"),
 	}
 	for _, op := range []string{"gt", "ge", "lt", "le"} {
-		cases = append(cases, must("rfc7644-3.4.2.2-"+op+"-active", op+" on a boolean is refused", func(t *T) {
+		cases = append(cases, must("rfc7644-3.4.2.2-"+op+"-active", op+" on a boolean is refused", func(t *trial) {
 			t.query("/Users", "filter", "active "+op+" true").isError(400, "invalidFilter")
 		}).need(userAttr("active")).mean("a filter that means nothing must not select anybody"))
 	}
@@ -27,7 +27,7 @@ func filterValueCases() []Case {
 }
 
 func boolean(id, filter, in, out string) Case {
-	return must("rfc7644-3.4.2.2-"+id, filter+" selects by truth", func(t *T) {
+	return must("rfc7644-3.4.2.2-"+id, filter+" selects by truth", func(t *trial) {
 		filterPeople(t).judge(t, judgement{filter, in, out, true})
 	}).need(userAttr("active"))
 }
@@ -50,7 +50,7 @@ func instantCases() []Case {
 			{"lt-offset", `lt "{offset}"`, "", "A"},
 			{"pr", `pr`, "ABCD", ""},
 		} {
-			cases = append(cases, must("rfc7644-3.4.2.2-"+attr+"-"+row.name, attr+" "+row.test+" compares in time", func(t *T) {
+			cases = append(cases, must("rfc7644-3.4.2.2-"+attr+"-"+row.name, attr+" "+row.test+" compares in time", func(t *trial) {
 				p := filterPeople(t)
 				given := lookupString(t.read(p.byLetter["A"].path).doc, attr)
 				at, err := time.Parse(time.RFC3339Nano, given)
@@ -68,7 +68,7 @@ func instantCases() []Case {
 
 func commonCases() []Case {
 	row := func(id, filter, in, out string) Case {
-		return must("rfc7644-3.4.2.2-"+id, filter+" selects by a common attribute", func(t *T) {
+		return must("rfc7644-3.4.2.2-"+id, filter+" selects by a common attribute", func(t *trial) {
 			p := filterPeople(t)
 			f := t.with(filter, "{A}", p.byLetter["A"].id, "{a}", strings.ToUpper(p.byLetter["A"].id), "{where}", lookupString(p.byLetter["A"].doc, "meta.location"))
 			p.judge(t, judgement{f, in, out, true})
@@ -93,14 +93,14 @@ func commonCases() []Case {
 // literalCases make one user whose title is odd and look it up by it.
 func literalCases() []Case {
 	odd := func(id, says, title, literal string) Case {
-		return must("rfc7644-3.4.2.2-literal-"+id, "a string literal may hold "+says, func(t *T) {
+		return must("rfc7644-3.4.2.2-literal-"+id, "a string literal may hold "+says, func(t *trial) {
 			u := t.user(`{"title": ` + title + `}`)
 			found := t.list("/Users", "filter", t.fill(`title eq `+literal))
 			t.ok(len(found) == 1 && lookupString(found[0], "id") == u.id, "the one user with that title", "%d resources", len(found))
 		}).need(userAttr("title")).mean("people with such names are never found, and so are created again and again")
 	}
 	plain := func(id, says, op, operand string) Case {
-		return must("rfc7644-3.4.2.2-literal-"+id, says, func(t *T) {
+		return must("rfc7644-3.4.2.2-literal-"+id, says, func(t *trial) {
 			filterPeople(t).judge(t, judgement{"title " + op + " " + operand, "", "ABCD", true})
 		}).need(userAttr("title")).mean("a name with such a character would match people it is not the name of")
 	}

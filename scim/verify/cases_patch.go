@@ -10,16 +10,21 @@ type patchRow struct {
 	after      want
 	refused    bool
 	scimType   string
+	advice     bool // SHOULD, not MUST
 	needs      []Feature
 	section    string // of RFC 7644; 3.5.2.1 add, .2 remove, .3 replace
 }
 
 // {name} in a row's texts is the user's userName; {boss} a second user's id.
 func (row patchRow) asCase() Case {
-	return must("rfc7644-"+row.section+"-patch-"+row.id, row.title, func(t *T) { row.try(t) }).need(NeedPatch).need(row.needs...)
+	c := must("rfc7644-"+row.section+"-patch-"+row.id, row.title, row.try)
+	if row.advice {
+		c = c.shouldBe()
+	}
+	return c.need(NeedPatch).need(row.needs...)
 }
 
-func (row patchRow) try(t *T) {
+func (row patchRow) try(t *trial) {
 	pairs := []string{"{boss}", "gbv-none"}
 	if contains(row.operations, "{boss}") || contains(row.before, "{boss}") {
 		pairs[1] = t.user("").id

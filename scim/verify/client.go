@@ -26,16 +26,20 @@ type client struct {
 
 var errSpent = errors.New("verify: the run's request limit is spent")
 
+// spent reports whether the run has asked all it may.
+func (c *client) spent() bool { return c.count.Load() > c.cfg.MaxRequests }
+
 // request is one request before it is sent.
 type request struct {
 	method, path string
 	body         []byte
 	header       map[string]string // an empty value takes the header away
+	cleaning     bool              // not bounded: what was made must go
 }
 
 // do sends q, waiting out at most three refusals by rate limit, and captures
 // what was said. The error is the transport's.
-func (c *client) do(ctx context.Context, q request) (*Response, Exchange, error) {
+func (c *client) do(ctx context.Context, q request) (*reply, Exchange, error) {
 	for try := 0; ; try++ {
 		res, ex, err := c.once(ctx, q)
 		if err != nil || try == 3 || res.Status != http.StatusTooManyRequests {
@@ -47,9 +51,9 @@ func (c *client) do(ctx context.Context, q request) (*Response, Exchange, error)
 	}
 }
 
-func (c *client) once(ctx context.Context, q request) (*Response, Exchange, error) {
+func (c *client) once(ctx context.Context, q request) (*reply, Exchange, error) {
 	ex := Exchange{Method: q.method, URL: c.address(q.path), Body: c.redact.text(string(q.body))}
-	if c.count.Add(1) > c.cfg.MaxRequests {
+	if c.count.Add(1) > c.cfg.MaxRequests && !q.cleaning {
 		return nil, ex, errSpent
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
@@ -74,7 +78,7 @@ func (c *client) once(ctx context.Context, q request) (*Response, Exchange, erro
 		ex.Error = c.redact.text(err.Error())
 		return nil, ex, fmt.Errorf("read the answer: %s", ex.Error)
 	}
-	res := &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}
+	res := &reply{Status: answer.StatusCode, Header: answer.Header, Body: body}
 	res.parse()
 	return res, ex, nil
 }

@@ -17,13 +17,13 @@ type corpora struct {
 }
 
 type corpus struct {
-	maker *T
+	maker *trial
 	value any
 }
 
 // shared is the corpus named key, built when it is not there yet. When it could
 // not be built, every case that needs it is blocked for the same reason.
-func (t *T) shared(key string, build func(*T) any) any {
+func (t *trial) shared(key string, build func(*trial) any) any {
 	t.run.corpus.mu.Lock()
 	c := t.run.corpus.sets[key]
 	if c == nil {
@@ -47,16 +47,16 @@ func (t *T) shared(key string, build func(*T) any) any {
 	return c.value
 }
 
-func (r *run) buildCorpus(ctx context.Context, key string, build func(*T) any) *corpus {
+func (r *run) buildCorpus(ctx context.Context, key string, build func(*trial) any) *corpus {
 	c := &corpus{}
-	c.maker = &T{run: r, tag: "gbv-" + r.cfg.Run + "-" + key, status: Passed}
-	c.maker.kase.run = func(t *T) { c.value = build(t) }
+	c.maker = &trial{run: r, tag: "gbv-" + r.cfg.Run + "-" + key, status: Passed}
+	c.maker.kase.run = func(t *trial) { c.value = build(t) }
 	c.maker.judge(ctx)
 	return c
 }
 
 // drop deletes every corpus.
-func (s *corpora) drop(ctx context.Context, _ *run) {
+func (s *corpora) drop(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.sets {
@@ -70,7 +70,12 @@ type people struct {
 	endpoint string
 	byLetter map[string]resource
 	scope    string // a filter that selects them alone, or "" when there is none
+	crowded  bool   // the server has too many others to read them all
 }
+
+// crowd is how many resources a server may have for us to read all, rather than
+// put a scope round a filter, which asks for more than the filter alone.
+const crowd = 1000
 
 // letters are the corpus members the resources of a list are, in its order.
 func (p people) letters(resources []any) []string {
@@ -95,10 +100,10 @@ type judgement struct {
 }
 
 // judge asks for the filter and fails unless it selects what it must.
-func (p people) judge(t *T, j judgement) {
+func (p people) judge(t *trial, j judgement) {
 	filter := j.filter
-	if j.scoped && p.scope != "" {
-		filter = "(" + filter + ") and " + p.scope
+	if j.scoped && p.crowded && p.scope != "" {
+		filter = p.scope + " and (" + filter + ")"
 	}
 	found := p.letters(t.list(p.endpoint, "filter", filter))
 	var missing, extra []string
@@ -132,7 +137,7 @@ func (p people) names(letters string) string {
 
 // list walks the pages of a query and returns the resources of all, up to a
 // bound: a server that pages wrongly must not keep us.
-func (t *T) list(endpoint string, params ...string) []any {
+func (t *trial) list(endpoint string, params ...string) []any {
 	const most, pages = 5000, 50
 	var all []any
 	for range pages {
@@ -148,10 +153,11 @@ func (t *T) list(endpoint string, params ...string) []any {
 }
 
 // findScope sets a filter that selects the corpus alone, when the server knows
-// one that does.
-func (t *T) findScope(p *people, attr string) {
+// one that does, and whether it is needed.
+func (t *trial) findScope(p *people, attr string) {
 	scope := attr + ` sw "` + t.tag + `"`
 	res := t.get(p.endpoint + "?filter=" + url.QueryEscape(scope))
+	p.crowded = lookupInt(t.get(p.endpoint+"?count=1").doc, "totalResults") > crowd
 	if res.Status == 200 && len(p.letters(lookupList(res.doc, "Resources"))) == len(p.byLetter) {
 		p.scope = scope
 	}

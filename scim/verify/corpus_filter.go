@@ -5,13 +5,12 @@ import "strings"
 // filterAttr is an attribute filters are tried on: where it stands, how its
 // values look ({L} is Alpha or Beta), and what the RFC says of it.
 type filterAttr struct {
-	name    string // in case ids
-	path    string // in filters
-	value   string // {L} Alpha | Beta, {run}
-	exact   bool   // caseExact (RFC 7643 §7, §8.7.1)
-	always  bool   // every user has one
-	need    Feature
-	section string // where it is defined
+	name   string // in case ids
+	path   string // in filters
+	value  string // {L} Alpha | Beta, {run}
+	exact  bool   // caseExact (RFC 7643 §7, §8.7.1)
+	always bool   // every user has one
+	need   Feature
 }
 
 // filterAttrs is the table behind the operator families on users.
@@ -36,7 +35,7 @@ var filterAttrs = []filterAttr{
 }
 
 // of is the attribute's value for a letter.
-func (a filterAttr) of(t *T, letter string) string {
+func (a filterAttr) of(t *trial, letter string) string {
 	word := map[string]string{"A": "Alpha", "B": "Beta"}[letter]
 	return t.with(a.value, "{L}", word, "{l}", strings.ToLower(word))
 }
@@ -59,8 +58,8 @@ const corpusUser = `{
 
 // filterPeople is the corpus of the filter cases: A (Alpha) and B (Beta) have
 // every attribute, C nothing but a userName, D is inactive.
-func filterPeople(t *T) people {
-	return t.shared("corpus", func(t *T) any {
+func filterPeople(t *trial) people {
+	return t.shared("corpus", func(t *trial) any {
 		p := people{endpoint: "/Users", byLetter: map[string]resource{}}
 		for letter, word := range map[string]string{"A": "Alpha", "B": "Beta"} {
 			name := t.with("{tag}-{l}@verify.example", "{l}", strings.ToLower(word))
@@ -80,7 +79,7 @@ func filterPeople(t *T) people {
 
 // dropUnlisted takes out of a user what the server's schemas do not list, so
 // that a strict server of fewer attributes does not refuse the whole corpus.
-func (t *T) dropUnlisted(body map[string]any) {
+func (t *trial) dropUnlisted(body map[string]any) {
 	if t.run.schemas == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -34,6 +35,7 @@ var passwordValue = regexp.MustCompile(`(?i)("password"\s*:\s*)"(?:[^"\\]|\\.)*"
 func newRedactor(cfg Config) redactor {
 	var r redactor
 	r.add(cfg.Token)
+	r.add(trialPassword)
 	for name, values := range cfg.Header {
 		if !secretHeader(name) {
 			continue
@@ -91,24 +93,46 @@ func (r redactor) header(h http.Header) http.Header {
 	return out
 }
 
-// Response is an answer in the hands of a case.
-type Response struct {
+// reply is an answer in the hands of a case.
+type reply struct {
 	Status int
 	Header http.Header
 	Body   []byte
 
-	t   *T
+	t   *trial
 	doc any // the parsed body, nil when it is no JSON
 }
 
-func (r *Response) parse() {
-	if json.Unmarshal(r.Body, &r.doc) != nil {
-		r.doc = nil
+// parse reads the body as JSON. Numbers no float64 holds do not hinder: what
+// else is answered, and must be deleted, is wanted all the same.
+func (r *reply) parse() {
+	dec := json.NewDecoder(bytes.NewReader(r.Body))
+	dec.UseNumber()
+	var doc any
+	if dec.Decode(&doc) == nil {
+		r.doc = floats(doc)
 	}
 }
 
+func floats(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		f, _ := v.Float64()
+		return f
+	case []any:
+		for i := range v {
+			v[i] = floats(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = floats(v[k])
+		}
+	}
+	return v
+}
+
 // says is the answer in one line, for a report.
-func (r *Response) says() string {
+func (r *reply) says() string {
 	var b strings.Builder
 	b.WriteString("HTTP ")
 	b.WriteString(statusText(r.Status))

@@ -192,8 +192,8 @@ func (l *loader) delete(ctx context.Context, phase, path string, ids []string) {
 }
 
 // succeed sends a request that must be answered 2xx.
-func (l *loader) succeed(ctx context.Context, method, path string, body any) (*Response, error) {
-	q := request{method: method, path: path}
+func (l *loader) succeed(ctx context.Context, method, path string, body any) (*reply, error) {
+	q := request{method: method, path: path, cleaning: method == "DELETE"}
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {

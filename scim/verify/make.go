@@ -33,37 +33,40 @@ const groupTemplate = `{
 	"externalId": "ext-{name}"
 }`
 
+// trialPassword is the password of all our users; a report does not show it.
+const trialPassword = "Gbv-Tr0ub4dor-3"
+
 // fill puts this case's names into JSON text or an expectation: {tag}, {run},
-// {ent} for the enterprise extension's URN.
-func (t *T) fill(s string) string {
+// {password}, {ent} for the enterprise extension's URN.
+func (t *trial) fill(s string) string {
 	if !strings.Contains(s, "{") {
 		return s
 	}
-	return strings.NewReplacer("{tag}", t.tag, "{run}", t.run.cfg.Run, "{ent}", enterpriseURN).Replace(s)
+	return strings.NewReplacer("{tag}", t.tag, "{run}", t.run.cfg.Run, "{ent}", enterpriseURN, "{password}", trialPassword).Replace(s)
 }
 
 // with is fill for names of the case's choosing, given in pairs before.
-func (t *T) with(s string, pairs ...string) string {
+func (t *trial) with(s string, pairs ...string) string {
 	return t.fill(strings.NewReplacer(pairs...).Replace(s))
 }
 
 // newName is a userName no other has: an address, as some servers ask for one.
-func (t *T) newName() string {
+func (t *trial) newName() string {
 	t.names++
 	return fmt.Sprintf("%s-%d@verify.example", t.tag, t.names)
 }
 
 // userBody is the usual user with members of overlay put over it; an overlay
 // member of null takes the usual one away.
-func (t *T) userBody(name, overlay string) map[string]any {
+func (t *trial) userBody(name, overlay string) map[string]any {
 	return t.body(userTemplate, name, overlay)
 }
 
-func (t *T) groupBody(name, overlay string) map[string]any {
+func (t *trial) groupBody(name, overlay string) map[string]any {
 	return t.body(groupTemplate, name, overlay)
 }
 
-func (t *T) body(template, name, overlay string) map[string]any {
+func (t *trial) body(template, name, overlay string) map[string]any {
 	doc := map[string]any{}
 	t.decode(t.with(template, "{name}", name), &doc)
 	if overlay == "" {
@@ -79,20 +82,20 @@ func (t *T) body(template, name, overlay string) map[string]any {
 	return doc
 }
 
-func (t *T) decode(text string, into any) {
+func (t *trial) decode(text string, into any) {
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		t.block("a well-formed request of our own", err.Error()+" in "+text)
 	}
 }
 
 // user makes a user to work on. Without one there is nothing to judge.
-func (t *T) user(overlay string) resource {
+func (t *trial) user(overlay string) resource {
 	name := t.newName()
 	return t.make("/Users", name, t.userBody(name, overlay))
 }
 
 // group makes a group to work on, with the users as members.
-func (t *T) group(members ...resource) resource {
+func (t *trial) group(members ...resource) resource {
 	name := strings.TrimSuffix(t.newName(), "@verify.example")
 	body := t.groupBody(name, "")
 	if len(members) > 0 {
@@ -109,7 +112,7 @@ func memberRefs(users []resource) []any {
 	return refs
 }
 
-func (t *T) make(path, name string, body map[string]any) resource {
+func (t *trial) make(path, name string, body map[string]any) resource {
 	res := t.create(path, body)
 	id := lookupString(res.doc, "id")
 	if res.Status != 201 || id == "" {
@@ -124,7 +127,7 @@ func (t *T) make(path, name string, body map[string]any) resource {
 }
 
 // drop deletes what the case made; 404 is as good.
-func (t *T) drop(r resource) {
+func (t *trial) drop(r resource) {
 	if res := t.ask("DELETE", r.path, nil); res.Status/100 != 2 && res.Status != 404 {
 		t.block("groundwork: DELETE "+r.path+" answers 204", res.says())
 	}

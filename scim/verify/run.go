@@ -50,12 +50,12 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	if err := context.Cause(ctx); err != nil {
 		report.Stopped = err.Error()
-	} else if r.count.Load() > cfg.MaxRequests {
+	} else if r.spent() {
 		report.Stopped = errSpent.Error()
 	}
 	cleanCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), caseLimit)
 	defer cancel()
-	r.corpus.drop(cleanCtx, r)
+	r.corpus.drop(cleanCtx)
 	r.sweep(cleanCtx)
 	report.Left = r.left
 	report.Requests, report.Took = r.count.Load(), time.Since(started)
@@ -76,7 +76,7 @@ func (r *run) all(ctx context.Context, cases []Case) []Result {
 		})
 	}
 	done := 0
-	for ; done < len(cases) && ctx.Err() == nil; done++ {
+	for ; done < len(cases) && ctx.Err() == nil && !r.spent(); done++ {
 		next <- done
 	}
 	close(next)
@@ -96,7 +96,7 @@ func (r *run) tell(res Result) {
 // one runs a case and deletes what it made.
 func (r *run) one(ctx context.Context, c Case, n int) Result {
 	start := time.Now()
-	t := &T{run: r, kase: c, tag: fmt.Sprintf("gbv-%s-%d", r.cfg.Run, n), status: Passed}
+	t := &trial{run: r, kase: c, tag: fmt.Sprintf("gbv-%s-%d", r.cfg.Run, n), status: Passed}
 	t.judge(ctx)
 	judged := len(t.log)
 	t.cleanUp(ctx)
@@ -115,7 +115,7 @@ func (r *run) one(ctx context.Context, c Case, n int) Result {
 func lastOf(log []Exchange, n int) []Exchange { return log[max(0, len(log)-n):] }
 
 // judge runs the case in a goroutine that a verdict may end.
-func (t *T) judge(ctx context.Context) {
+func (t *trial) judge(ctx context.Context) {
 	for _, f := range t.kase.Needs {
 		if why := t.run.lacks(f); why != "" {
 			t.status, t.got = NotApplicable, why
@@ -133,12 +133,12 @@ func (t *T) judge(ctx context.Context) {
 	<-done
 }
 
-func (t *T) cleanUp(ctx context.Context) {
+func (t *trial) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), caseLimit)
 	defer cancel()
 	t.ctx = ctx
 	for _, path := range slices.Backward(t.made) {
-		res, err := t.send(request{method: "DELETE", path: path})
+		res, err := t.send(request{method: "DELETE", path: path, cleaning: true})
 		if err != nil || res.Status/100 != 2 && res.Status != http.StatusNotFound {
 			t.run.leave(path)
 		}
@@ -159,7 +159,7 @@ func (r *run) sweep(ctx context.Context) {
 		if r.lacks(NeedFilter) != "" || path == "/Groups" && r.lacks(NeedGroups) != "" {
 			continue
 		}
-		res, _, err := r.do(ctx, request{method: "GET", path: path + queryOf("filter", attr+` sw "`+prefix+`"`)})
+		res, _, err := r.do(ctx, request{method: "GET", path: path + queryOf("filter", attr+` sw "`+prefix+`"`), cleaning: true})
 		if err != nil || res.Status != http.StatusOK {
 			continue
 		}
@@ -168,7 +168,7 @@ func (r *run) sweep(ctx context.Context) {
 			if !strings.HasPrefix(strings.ToLower(lookupString(e, attr)), prefix) || id == "" {
 				continue
 			}
-			res, _, err := r.do(ctx, request{method: "DELETE", path: path + "/" + id})
+			res, _, err := r.do(ctx, request{method: "DELETE", path: path + "/" + id, cleaning: true})
 			if err != nil || res.Status/100 != 2 && res.Status != http.StatusNotFound {
 				r.leave(path + "/" + id)
 			}

@@ -189,7 +189,7 @@ func statusText(code int) string {
 }
 
 // instant is the dateTime at path (RFC 7643 §2.3.5).
-func instant(t *T, doc any, path string) time.Time {
+func instant(t *trial, doc any, path string) time.Time {
 	at, err := time.Parse(time.RFC3339Nano, lookupString(doc, path))
 	if err != nil {
 		t.fail(path+", a dateTime", show(lookup(doc, path)))

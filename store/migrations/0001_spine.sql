@@ -96,7 +96,6 @@ CREATE TABLE accounts (
     login TEXT NOT NULL,
     login_key TEXT COLLATE "C" NOT NULL,
     display TEXT NOT NULL,
-    display_key TEXT COLLATE "C" NOT NULL,
     email TEXT NOT NULL,
     active BIGINT NOT NULL,
     person BIGINT NOT NULL,
@@ -109,7 +108,6 @@ CREATE TABLE accounts (
 CREATE UNIQUE INDEX accounts_uid ON accounts (uid);
 CREATE UNIQUE INDEX accounts_external ON accounts (source, external_id) WHERE deleted = 0 AND external_id <> '';
 CREATE INDEX accounts_login ON accounts (source, login_key) WHERE deleted = 0;
-CREATE INDEX accounts_display ON accounts (source, display_key) WHERE deleted = 0;
 CREATE INDEX accounts_source ON accounts (source, id) WHERE deleted = 0;
 CREATE INDEX accounts_person ON accounts (person, id);
 CREATE INDEX accounts_modified ON accounts (source, modified) WHERE deleted = 0;

@@ -185,7 +185,7 @@ func pages(k Kit, _ *Clock) {
 		{directory.Query{Count: 9, Descending: true}, "6543210", 7},
 		{directory.Query{Count: 9, SortPath: "username", Descending: true}, "6543210", 7},
 		{directory.Query{Count: 9, SortPath: "title"}, "4602135", 7},
-		{directory.Query{Count: 9, SortPath: "title", Descending: true}, "0246135", 7},
+		{directory.Query{Count: 9, SortPath: "title", Descending: true}, "1350246", 7},
 		{directory.Query{Count: 9, SortPath: "emails.type"}, "0123456", 7},
 		{directory.Query{Count: 9, SortPath: "nothing"}, "0123456", 7},
 	} {

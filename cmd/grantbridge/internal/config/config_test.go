@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -36,9 +37,20 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a bad address", "listen: localhost", `c.yaml:1:9: "localhost" is no address`},
 		{"a site twice", "sites:\n- {id: 1, slug: a}\n- {id: 1, slug: b}", `c.yaml:3:8: site id 1 stands here twice`},
 		{"a slug of digits", "sites:\n- {id: 1, slug: \"12\"}", `slug "12"`},
-		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
-		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\"}}}", `base is missing`},
+		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
+		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\"}}}", `base is missing`},
 		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
+		{"a rate without a unit", "sources:\n  o: {scim: {rate: 50}}", `"50" is no rate`},
+		{"a network with host bits", "sources:\n  o: {scim: {allow: [203.0.113.7/24]}}", `is no network`},
+		{"a network of words", "trusted_proxies: [everybody]", `c.yaml:1:19: "everybody" is no network`},
+		{"Basic in the strict profile", "sources:\n  o: {scim: {profile: strict, auth: {basic: true}}}", `takes no Basic`},
+		{"nothing switched on", "sources:\n  o: {scim: {auth: {bearer: false, basic: false}}}", `nothing could be sent`},
+		{"a name for Basic without a password", "sources:\n  o: {scim: {auth: {basic_user: ping}}}", `no password for it`},
+		{"a short password for Basic", "sources:\n  o: {scim: {auth: {basic_user: ping, basic_password: abc}}}", `shorter than 16 characters`},
+		{"a JWT without keys", "sources:\n  o: {scim: {auth: {jwt: {issuer: i, audience: a}}}}", `keys are missing`},
+		{"a JWT without an audience", "sources:\n  o: {scim: {auth: {jwt: {issuer: i, jwks_file: f}}}}", `audience is missing`},
+		{"keys over http", "sources:\n  o: {scim: {auth: {jwt: {issuer: i, audience: a, jwks_url: \"http://h/k\"}}}}", `must come over https`},
+		{"a switch that is neither", "sources:\n  o: {scim: {auth: {oauth: yes}}}", `neither true nor false`},
 		{"an anchor", "log: &a {level: info}", `anchors`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,8 +148,14 @@ func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
 		t.Errorf("fmt shows the token: %s", s)
 	}
 	out = []byte(strings.ReplaceAll(string(out), masked, "0123456789abcdef"))
-	if _, err := Parse("c.yaml", out, noEnv); err != nil {
-		t.Errorf("what print writes is refused: %v\n%s", err, out)
+	again, err := Parse("c.yaml", out, noEnv)
+	if err != nil {
+		t.Fatalf("what print writes is refused: %v\n%s", err, out)
+	}
+	l.Store = "postgres://u:xxxxx@h/db" // as masked
+	l.Sources["l"].LDAP.BindPassword = "0123456789abcdef"
+	if !reflect.DeepEqual(again.Config, l.Config) {
+		t.Errorf("what print writes is another configuration:\n%s", out)
 	}
 	if w := l.Warnings(); len(w) != 3 {
 		t.Errorf("three literal secrets give the warnings %q", w)

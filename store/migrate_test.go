@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+)
+
+// testServer is the address of the test server; without one the test is left out.
+func testServer(t *testing.T) string {
+	t.Helper()
+	dsn := os.Getenv("GRANTBRIDGE_TEST_POSTGRES")
+	if dsn == "" && os.Getenv("GRANTBRIDGE_REQUIRE_SERVERS") == "1" {
+		t.Fatal("GRANTBRIDGE_TEST_POSTGRES is not set; scripts/postgres.sh starts a server and prints it")
+	}
+	if dsn == "" {
+		t.Skip("left out: PostgreSQL; set GRANTBRIDGE_TEST_POSTGRES to what scripts/postgres.sh prints")
+	}
+	return dsn
+}
+
+// withMigration adds a step to the schema for the rest of the test.
+func withMigration(t *testing.T) {
+	t.Helper()
+	before := migrations
+	more := fstest.MapFS{
+		"9999_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE more (\n    id BIGINT PRIMARY KEY,\n    name TEXT COLLATE \"C\" NOT NULL\n);\n")},
+	}
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		text, err := fs.ReadFile(migrations, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more[n] = &fstest.MapFile{Data: text}
+	}
+	migrations = more
+	t.Cleanup(func() { migrations = before })
+}
+
+func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
+	ctx := context.Background()
+	file := filepath.Join(t.TempDir(), "a b?.db") // a name that an address must escape
+	s, err := Open(ctx, "sqlite:"+file, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Do(ctx, By{}, &PutSource{Source: Source{Name: "okta"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Fatal(err)
+	}
+	before := wanted()
+	withMigration(t)
+	applied, err := Migrate(ctx, "sqlite:"+file)
+	if err != nil || len(applied) != 1 || applied[0] != "9999_more.sql" {
+		t.Fatalf("got %v, %v", applied, err)
+	}
+	status, err := MigrationStatus(ctx, "sqlite:"+file)
+	if last := len(status) - 1; err != nil || status[last].Version != 9999 || status[last].Applied.IsZero() {
+		t.Errorf("got %+v, %v", status, err)
+	}
+	if applied, err := Migrate(ctx, "sqlite:"+file); err != nil || len(applied) != 0 {
+		t.Errorf("again: got %v, %v", applied, err)
+	}
+	copied, err := os.Stat(fmt.Sprintf("%s.version-%d", file, before))
+	if err != nil || copied.Size() == 0 {
+		t.Errorf("the copy: %v", err)
+	}
+	delete(migrations.(fstest.MapFS), "9999_more.sql")
+	if _, err := Open(ctx, "sqlite:"+file, Options{}); !errors.Is(err, ErrSchema) {
+		t.Errorf("a newer schema: got %v, want ErrSchema", err)
+	}
+	s, err = Open(ctx, fmt.Sprintf("sqlite:%s.version-%d", file, before), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if r, err := s.Verify(ctx); err != nil || r.Revision != 1 || r.Broken != "" {
+		t.Errorf("the copy: %+v, %v", r, err)
+	}
+	if have, want, err := s.SchemaVersion(ctx); have != before || want != before || err != nil {
+		t.Errorf("got %d, %d, %v", have, want, err)
+	}
+}
+
+func TestManyMayOpenAFreshFileAtOnce(t *testing.T) {
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "grants.db")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			s, err := Open(context.Background(), dsn, Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := s.Do(context.Background(), By{}, &PutSource{Source: Source{Name: "okta"}}); err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestBackupIsAWholeStore(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	s, err := Open(ctx, "sqlite:"+filepath.Join(dir, "a.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := s.Do(ctx, By{}, &PutSource{Source: Source{Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copied := filepath.Join(dir, "copy.db")
+	if err := s.Backup(ctx, copied); err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.Verify(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(ctx, "sqlite:"+copied, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got, err := c.Verify(ctx); err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestPostgresIsNotMigratedUnasked(t *testing.T) {
+	dsn := testServer(t)
+	db, err := schemaDB(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, text := range []string{"DROP SCHEMA IF EXISTS unasked CASCADE", "CREATE SCHEMA unasked"} {
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dsn += "&search_path=unasked"
+	if _, err := Open(context.Background(), dsn, Options{}); !errors.Is(err, ErrSchema) {
+		t.Errorf("got %v, want ErrSchema", err)
+	}
+	var wg sync.WaitGroup
+	for range 4 { // replicas that start at once
+		wg.Go(func() {
+			s, err := Open(context.Background(), dsn, Options{Migrate: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Close()
+		})
+	}
+	wg.Wait()
+}
+
+func TestOverloadRefusesWhatWaitsTooLong(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out: ten seconds of overload, because of -short")
+	}
+	t.Parallel()
+	ctx := context.Background()
+	s, err := Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "grants.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	begun, hold := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := s.Do(ctx, By{}, &SetMapping{Text: "x", IfVersion: -1, Guard: func(context.Context, int64) error {
+			close(begun)
+			<-hold
+			return nil
+		}})
+		if err != nil {
+			t.Errorf("what was begun: %v", err)
+		}
+	})
+	<-begun
+	if _, err := s.Do(ctx, By{Lane: LaneBulk}, &PutSource{Source: Source{Name: "okta"}}); !errors.Is(err, ErrOverloaded) {
+		t.Errorf("got %v, want ErrOverloaded", err)
+	}
+	close(hold)
+	wg.Wait()
+	if _, err := s.Do(ctx, By{}, &PutSource{Source: Source{Name: "okta"}}); err != nil {
+		t.Error(err)
+	}
+}
