@@ -3,6 +3,7 @@
 //
 //	cd bench && go run .             100,000 people, 1,000 sites, 5,000 groups
 //	cd bench && go run . -size small
+//	cd bench && go run . ldap        reading a directory: see ldapMain
 //
 // Every answer is compared with the executable specification of the grant model
 // (accesstest.Index); a peer that answers otherwise is not a peer, and the
@@ -21,6 +22,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "ldap" {
+		os.Exit(ldapMain(os.Args[2:]))
+	}
 	size := flag.String("size", "budget", "small, budget or large")
 	seed := flag.Uint64("seed", 1, "of the data")
 	only := flag.String("only", "", "one engine: map, grantbridge, cedar, opa or casbin")
