@@ -11,7 +11,7 @@ help: ## this list
 build: ## the binary, ./grantbridge
 	CGO_ENABLED=0 go build -trimpath -o grantbridge ./cmd/grantbridge
 
-test: ## everything that must pass: formatting, vet, all tests on SQLite and PostgreSQL
+test: ## everything that must pass: formatting, vet, all tests on SQLite, PostgreSQL and OpenLDAP
 	@scripts/test.sh
 
 check: ## quick: formatting, vet, staticcheck, house rules, documents
@@ -36,4 +36,5 @@ bench: ## all benchmarks, then the table against Go maps, Cedar, casbin and OPA
 
 clean: ## what the targets left
 	-scripts/postgres.sh stop
+	-scripts/slapd.sh stop
 	rm -rf .cache grantbridge

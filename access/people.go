@@ -117,30 +117,48 @@ func (p *peopleIndex) all() iter.Seq[PersonID] {
 	}
 }
 
-// person unpacks the facts of w.
-func (w who) person() Person {
-	p := Person{
+// person unpacks the facts of w into p, whose slices and map are used again.
+func (w *who) person(p *Person) {
+	*p = Person{
 		ID:        PersonID(w.id),
+		Groups:    w.unpackGroups(p.Groups[:0]),
+		Traits:    p.Traits[:0],
+		Joined:    p.Joined,
 		Locked:    w.flags&isLocked != 0,
 		Suspended: w.flags&isSuspended != 0,
 		Owner:     w.flags&isOwner != 0,
 		NotBefore: w.notBefore(),
 	}
-	for _, g := range w.groups(nil) {
-		p.Groups = append(p.Groups, GroupID(g))
+	for _, t := range w.traits() {
+		p.Traits = append(p.Traits, TraitID(t.fact))
 	}
-	if w.flags&hasTraits != 0 {
-		for _, t := range rareOf(w.chunk.rare.traits, w.place) {
-			p.Traits = append(p.Traits, TraitID(t.fact))
-		}
+	clear(p.Joined)
+	if w.flags&hasJoined == 0 {
+		return
 	}
-	if w.flags&hasJoined != 0 {
+	if p.Joined == nil {
 		p.Joined = make(map[GroupID]time.Time)
-		for _, j := range rareOf(w.chunk.rare.joined, w.place) {
-			p.Joined[GroupID(j.fact.group)] = j.fact.at
-		}
 	}
-	return p
+	for _, j := range rareOf(w.chunk.rare.joined, w.place) {
+		p.Joined[GroupID(j.fact.group)] = j.fact.at
+	}
+}
+
+func (w *who) unpackGroups(list []GroupID) []GroupID {
+	list = slices.Grow(list, int(w.count)+len(w.more()))
+	if w.chunk.narrow == nil {
+		list = appendGroups(list, w.wide())
+	} else {
+		list = appendGroups(list, w.narrow())
+	}
+	return appendGroups(list, w.more())
+}
+
+func appendGroups[T uint16 | uint32](list []GroupID, groups []T) []GroupID {
+	for _, g := range groups {
+		list = append(list, GroupID(g))
+	}
+	return list
 }
 
 // chunkDraft is a chunk being made.

@@ -120,12 +120,19 @@ func (s *Snapshot) Cohort(id CohortID) (Cohort, bool) {
 }
 
 // Person finds a person by id. Its slices are the caller's.
-func (s *Snapshot) Person(id PersonID) (Person, bool) {
+func (s *Snapshot) Person(id PersonID) (p Person, found bool) {
+	found = s.ReadPerson(id, &p)
+	return p, found
+}
+
+// ReadPerson is Person for who reads many: it fills p, whose slices and map it
+// uses again. p is left as it is when nobody is found.
+func (s *Snapshot) ReadPerson(id PersonID, p *Person) (found bool) {
 	w, ok := s.people.find(id)
-	if !ok {
-		return Person{}, false
+	if ok {
+		w.person(p)
 	}
-	return w.person(), true
+	return ok
 }
 
 // People yields the id of every person in ascending order.

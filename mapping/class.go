@@ -3,7 +3,6 @@ package mapping
 import (
 	"cmp"
 	"encoding/binary"
-	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -28,35 +27,7 @@ type side struct {
 // scan sorts the people who may matter into classes. Superusers are counted by
 // class too.
 func (d *differ) scan() {
-	var key []byte
-	for id, in := range bothPeople(d.old.snap, d.new.snap) {
-		d.people++
-		var a, b access.Person
-		if in[0] {
-			a, _ = d.old.snap.Person(id)
-		}
-		if in[1] {
-			b, _ = d.new.snap.Person(id)
-		}
-		bits := d.personBits(&a) | d.personBits(&b)
-		same := in[0] == in[1] && samePerson(&a, &b)
-		if same && bits&(isChanged|isSuper) == 0 && !d.everyone {
-			continue
-		}
-		key = d.key(key[:0], &a, in[0])
-		if same {
-			key = append(key, '=')
-		} else {
-			key = d.key(append(key, '|'), &b, in[1])
-		}
-		c, ok := d.classes[string(key)]
-		if !ok {
-			c = &class{sides: [2]side{d.side(d.old, &a, in[0]), d.side(d.new, &b, in[1])}}
-			d.classes[string(key)] = c
-			d.ordered = append(d.ordered, c)
-		}
-		c.members = append(c.members, id)
-	}
+	d.eachPerson()
 	last := len(d.places) - 1
 	for _, c := range d.ordered {
 		for i, s := range c.sides {
@@ -67,34 +38,59 @@ func (d *differ) scan() {
 	}
 }
 
-// bothPeople yields the people of either snapshot, ascending, and in which he is.
-func bothPeople(old, new *access.Snapshot) iter.Seq2[access.PersonID, [2]bool] {
-	return func(yield func(access.PersonID, [2]bool) bool) {
-		next, stop := iter.Pull(new.People())
-		defer stop()
-		n, more := next()
-		for o := range old.People() {
-			for more && n < o {
-				if !yield(n, [2]bool{false, true}) {
-					return
-				}
-				n, more = next()
-			}
-			both := more && n == o
-			if !yield(o, [2]bool{true, both}) {
-				return
-			}
-			if both {
-				n, more = next()
-			}
-		}
-		for more {
-			if !yield(n, [2]bool{false, true}) {
-				return
-			}
-			n, more = next()
-		}
+// eachPerson sorts the people of either snapshot, ascending. The facts of those
+// who did not change, mostly all, are read once.
+func (d *differ) eachPerson() {
+	var a, b access.Person
+	changed := slices.Collect(d.new.snap.ChangedPeople(d.old.snap))
+	change := func() {
+		id := changed[0]
+		changed = changed[1:]
+		a, b = access.Person{}, access.Person{}
+		in := [2]bool{d.old.snap.ReadPerson(id, &a), d.new.snap.ReadPerson(id, &b)}
+		d.sort(id, &a, &b, in)
 	}
+	for id := range d.old.snap.People() {
+		for len(changed) > 0 && changed[0] < id {
+			change()
+		}
+		if len(changed) > 0 && changed[0] == id {
+			change()
+			continue
+		}
+		d.old.snap.ReadPerson(id, &a)
+		d.sort(id, &a, &a, [2]bool{true, true})
+	}
+	for len(changed) > 0 {
+		change()
+	}
+}
+
+// sort puts a person into his class, when he may matter. Who is the same on both
+// sides may be given as one Person.
+func (d *differ) sort(id access.PersonID, a, b *access.Person, in [2]bool) {
+	d.people++
+	bits, same := d.personBits(a), a == b
+	if !same {
+		bits |= d.personBits(b)
+		same = in[0] == in[1] && samePerson(a, b)
+	}
+	if same && bits&(isChanged|isSuper) == 0 && !d.everyone {
+		return
+	}
+	d.keyRoom = d.key(d.keyRoom[:0], a, in[0])
+	if same {
+		d.keyRoom = append(d.keyRoom, '=')
+	} else {
+		d.keyRoom = d.key(append(d.keyRoom, '|'), b, in[1])
+	}
+	c, ok := d.classes[string(d.keyRoom)]
+	if !ok {
+		c = &class{sides: [2]side{d.side(d.old, a, in[0]), d.side(d.new, b, in[1])}}
+		d.classes[string(d.keyRoom)] = c
+		d.ordered = append(d.ordered, c)
+	}
+	c.members = append(c.members, id)
 }
 
 func (d *differ) personBits(p *access.Person) markBits {

@@ -41,6 +41,7 @@ type differ struct {
 	superusers [2]int
 	classes    map[string]*class
 	ordered    []*class
+	keyRoom    []byte
 
 	unions, minus map[[2]int32]int32
 	level         map[int32]access.Level

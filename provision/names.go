@@ -62,7 +62,9 @@ func (n *names) update(_ *picture, c changes, people []store.Person) {
 		n.tokens[t.ID] = t
 		n.byDigest[string(t.Digest)] = t.ID
 	}
-	n.scim = c.scim
+	if c.scim != nil {
+		n.scim = c.scim
+	}
 }
 
 func (n *names) put(p store.Person) {

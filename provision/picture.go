@@ -179,30 +179,44 @@ func inOrder(groups map[directory.GroupID]directory.Group) []directory.Group {
 
 // changes is what the store says has changed since a picture.
 type changes struct {
-	revision int64
-	sources  []store.Source
-	sites    []access.Site
-	gone     []access.SiteID
-	groups   []directory.Group
-	mapping  store.Mapping
-	manuals  []store.Manual
-	tokens   []store.Token
-	scim     []store.SCIMToken
+	revision   int64
+	sources    []store.Source // all of them; nil when none changed
+	sites      []access.Site
+	gone       []access.SiteID
+	groups     []directory.Group
+	mapping    store.Mapping // when newMapping
+	newMapping bool
+	manuals    []store.Manual
+	tokens     []store.Token
+	scim       []store.SCIMToken // all of them; nil when none changed
 }
 
+// readChanges reads what changed after since. Most commits change people and
+// members of groups only, and then nothing else is asked for: the mapping's text
+// may be a megabyte.
 func readChanges(ctx context.Context, v *store.View, since int64) (c changes, err error) {
 	c.revision = v.Revision()
-	reads := []func() error{
-		func() (err error) { c.sources, err = v.Sources(ctx); return },
-		func() (err error) { c.sites, c.gone, err = v.Sites(ctx, since); return },
-		func() (err error) { c.groups, err = v.AllGroups(ctx, since); return },
-		func() (err error) { c.mapping, err = v.Mapping(ctx, 0); return },
-		func() (err error) { c.manuals, err = v.Manuals(ctx, since); return },
-		func() (err error) { c.tokens, err = v.Tokens(ctx, since); return },
-		func() (err error) { c.scim, err = v.SCIMTokens(ctx); return },
+	n, err := v.News(ctx)
+	if err != nil {
+		return c, err
 	}
-	for _, read := range reads {
-		if err := read(); err != nil {
+	reads := []struct {
+		at   int64 // when it last changed
+		read func() error
+	}{
+		{n.Sources, func() (err error) { c.sources, err = v.Sources(ctx); return }},
+		{n.Sites, func() (err error) { c.sites, c.gone, err = v.Sites(ctx, since); return }},
+		{n.Groups, func() (err error) { c.groups, err = v.AllGroups(ctx, since); return }},
+		{n.Mapping, func() (err error) { c.newMapping = true; c.mapping, err = v.Mapping(ctx, 0); return }},
+		{n.Manuals, func() (err error) { c.manuals, err = v.Manuals(ctx, since); return }},
+		{n.Tokens, func() (err error) { c.tokens, err = v.Tokens(ctx, since); return }},
+		{n.SCIMTokens, func() (err error) { c.scim, err = v.SCIMTokens(ctx); return }},
+	}
+	for _, r := range reads {
+		if r.at <= since {
+			continue
+		}
+		if err := r.read(); err != nil {
 			return c, err
 		}
 	}
@@ -242,6 +256,7 @@ func (e *Engine) advance(ctx context.Context) error {
 		e.names.update(next, c, people)
 		e.picture.Store(next)
 		e.holder.Set(next.snapshot, asked)
+		e.observed(old, next)
 		return nil
 	})
 }
@@ -249,11 +264,14 @@ func (e *Engine) advance(ctx context.Context) error {
 // nextPicture is old with c, but for the snapshot.
 func (e *Engine) nextPicture(old *picture, c changes) (*picture, error) {
 	next := &picture{revision: c.revision, mapping: c.mapping, groups: map[directory.GroupID]directory.Group{}, sources: map[string]store.Source{}}
-	for _, s := range c.sources {
-		next.sources[s.Name] = s
-	}
 	if old != nil {
 		next.groups, next.set = old.groups, old.set
+	}
+	if old != nil && c.sources == nil {
+		next.sources = old.sources
+	}
+	for _, s := range c.sources {
+		next.sources[s.Name] = s
 	}
 	changed := slices.DeleteFunc(c.groups, func(g directory.Group) bool { return sameToRules(g, next.groups[g.ID]) })
 	if len(changed) > 0 {
@@ -264,11 +282,14 @@ func (e *Engine) nextPicture(old *picture, c changes) (*picture, error) {
 			delete(next.groups, g.ID)
 		}
 	}
-	if old != nil && old.mapping.Version == c.mapping.Version {
+	if old != nil && !c.newMapping {
+		next.mapping = old.mapping
+	}
+	if old != nil && old.mapping.Version == next.mapping.Version {
 		next.compiled = old.compiled.with(next.set, changed, next.groups)
 		return next, nil
 	}
-	set, err := e.liveSet(c.mapping)
+	set, err := e.liveSet(next.mapping)
 	if err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func (b *bulkRun) all(ctx context.Context) {
 // independent is how many operations from i on create users that have nothing
 // to do with each other. None are, when the caller wants to stop at an error.
 func (b *bulkRun) independent(i int) int {
-	if b.limit > 0 {
+	if b.limit > 0 || b.c.trial != nil {
 		return 0
 	}
 	seen := map[string]bool{}
@@ -196,7 +196,7 @@ func (b *bulkRun) together(ctx context.Context, ops []*bulkOp) {
 	forks := make([]call, bulkWorkers)
 	for w := range forks {
 		forks[w] = *b.c
-		forks[w].rewrites, forks[w].parked = nil, 0
+		forks[w].rewrites, forks[w].effects, forks[w].parked = nil, nil, 0
 		wg.Go(func() {
 			c := &forks[w]
 			for i := w; i < len(ops); i += bulkWorkers {
@@ -209,6 +209,7 @@ func (b *bulkRun) together(ctx context.Context, ops []*bulkOp) {
 	wg.Wait()
 	for _, f := range forks {
 		b.c.rewrites = append(b.c.rewrites, f.rewrites...)
+		b.c.effects = append(b.c.effects, f.effects...)
 	}
 	for _, o := range ops {
 		o.state = done

@@ -42,8 +42,8 @@ func (o outcome) revision(of *resource) int64 {
 	return o.account.Revision
 }
 
-// do does one change, and drops its body.
-func (c *call) do(ctx context.Context, in *intent) (outcome, error) {
+// perform does one change, and drops its body.
+func (c *call) perform(ctx context.Context, in *intent) (outcome, error) {
 	if in.method == http.MethodDelete {
 		return c.remove(ctx, in)
 	}
@@ -83,7 +83,7 @@ func (c *call) remove(ctx context.Context, in *intent) (outcome, error) {
 	if in.of == groups {
 		change = &directory.GroupChange{Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), Delete: true}
 	}
-	_, err := c.engine.Apply(ctx, c.by(true), change)
+	_, err := c.apply(ctx, c.by(true), change)
 	return outcome{status: http.StatusNoContent}, err
 }
 
@@ -92,7 +92,7 @@ func (c *call) changeUser(ctx context.Context, in *intent, form Canonical) (outc
 		Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), UniqueLogin: true,
 		Edit: func(old directory.Account) (directory.Account, error) { return form.editUser(old) },
 	}
-	res, err := c.engine.Apply(ctx, c.by(form.Revokes), change)
+	res, err := c.apply(ctx, c.by(form.Revokes), change)
 	if err != nil {
 		return c.again(ctx, in, form, err)
 	}
@@ -110,7 +110,7 @@ func (c *call) changeGroup(ctx context.Context, in *intent, form Canonical) (out
 	if in.method == http.MethodPut && !form.membersSaid && c.policy.profile == Strict {
 		change.Members.Replace = true
 	}
-	res, err := c.engine.Apply(ctx, c.by(form.Revokes || change.Members.Replace && in.method != http.MethodPost), change)
+	res, err := c.apply(ctx, c.by(form.Revokes || change.Members.Replace && in.method != http.MethodPost), change)
 	if err != nil {
 		return c.again(ctx, in, form, err)
 	}

@@ -14,19 +14,7 @@ func (c *call) serviceProviderConfig() error {
 		return err
 	}
 	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
-	schemes := []any{map[string]any{
-		"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
-		"description": "A token of this source, as the Authorization header's Bearer",
-		"specUri":     "https://www.rfc-editor.org/info/rfc6750",
-	}}
-	if c.policy.profile != Strict {
-		schemes = append(schemes, map[string]any{
-			"type": "httpbasic", "name": "HTTP Basic", "primary": false,
-			"description": "The same token as the password, with any user name",
-			"specUri":     "https://www.rfc-editor.org/info/rfc7617",
-		})
-	}
-	return c.json(http.StatusOK, map[string]any{
+	doc := map[string]any{
 		"schemas": []string{urnConfig},
 		"patch":   yes, "sort": yes, "etag": yes, "changePassword": no,
 		"bulk":   map[string]any{"supported": true, "maxOperations": c.MaxOperations, "maxPayloadSize": c.MaxBody},
@@ -35,9 +23,13 @@ func (c *call) serviceProviderConfig() error {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": c.PageSize, "maxPageSize": c.MaxPageSize, "cursorTimeout": int(cursorTimeout.Seconds()),
 		},
-		"authenticationSchemes": schemes,
+		"authenticationSchemes": c.schemes(),
 		"meta":                  map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
-	})
+	}
+	if uris := c.Sources[c.source].EventURIs; len(uris) > 0 {
+		doc["securityEvents"] = map[string]any{"asyncRequest": "none", "eventUris": uris}
+	}
+	return c.json(http.StatusOK, doc)
 }
 
 func (c *call) schemas() error {

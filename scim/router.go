@@ -2,7 +2,6 @@ package scim
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
@@ -10,9 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"grantbridge/store"
 )
@@ -33,6 +29,7 @@ type call struct {
 	base     string // the URL of the source's SCIM root
 	rewrites []Rewrite
 	parked   int
+	inspected
 }
 
 // routes are all there are. {type} is Users or Groups.
@@ -63,10 +60,10 @@ func (c *call) serve() error {
 	if err != nil {
 		return err
 	}
-	if err := c.authenticate(); err != nil {
-		return err
+	if c.isToken(path) && c.trial == nil {
+		return c.token()
 	}
-	if err := c.limit(); err != nil {
+	if err := c.admit(); err != nil {
 		return err
 	}
 	if len(c.r.URL.RawQuery) > 4*maxFilter {
@@ -104,47 +101,20 @@ func (c *call) split() ([]string, error) {
 	return parts, nil
 }
 
-// authenticate proves the bearer token. An unknown source is answered as a
-// wrong token is.
-func (c *call) authenticate() error {
-	_, err := c.engine.AuthenticateSCIM(c.source, c.secret())
-	if err == nil {
+// admit lets a request in: who sends it is known, and not too many. A trial was
+// let in by whoever asks for it.
+func (c *call) admit() error {
+	if c.trial != nil {
 		c.known = c.source
-	}
-	return err
-}
-
-// secret is the token as Bearer, or as the password of Basic (PingFederate).
-func (c *call) secret() string {
-	scheme, value, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
-	value = strings.TrimSpace(value)
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-		return value
-	case strings.EqualFold(scheme, "Basic") && c.policy.profile != Strict:
-		plain, err := base64.StdEncoding.DecodeString(value)
-		if _, password, ok := strings.Cut(string(plain), ":"); ok && err == nil {
-			return password
-		}
-	}
-	return ""
-}
-
-func (c *call) limit() error {
-	if c.Rate == 0 {
 		return nil
 	}
-	l, ok := c.limiters.Load(c.source)
-	if !ok {
-		l, _ = c.limiters.LoadOrStore(c.source, rate.NewLimiter(c.Rate, c.Burst))
+	if err := c.admissible(); err != nil {
+		return err
 	}
-	now := c.Now()
-	if l.(*rate.Limiter).AllowN(now, 1) {
-		return nil
+	if err := c.authenticate(); err != nil {
+		return err
 	}
-	e := refuse(http.StatusTooManyRequests, "this source sends more than %v requests a second; send it again later", c.Rate)
-	e.RetryAfter = time.Second
-	return e
+	return c.limit()
 }
 
 // find finds the route. Slashes at the end and doubled are read under RuleLoose.
@@ -268,6 +238,7 @@ func (c *call) body() (any, error) {
 		}
 		return nil, invalidSyntax("the body could not be read to its end")
 	}
+	c.keepBody(b.Bytes())
 	return decode(b.Bytes())
 }
 

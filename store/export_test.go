@@ -46,3 +46,9 @@ func (w unpipedWriter) commit(ctx context.Context, stmts ...stmt) error {
 	}
 	return w.writer.commit(ctx)
 }
+
+// ChangedPeople and ChangedGroups are what a follower asks after each commit.
+const (
+	ChangedPeople = changedPeople
+	ChangedGroups = changedGroups
+)

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"grantbridge/access"
 	"grantbridge/directory"
@@ -58,6 +60,23 @@ func list[T any](ctx context.Context, v *View, scan func(row, *T) error, text st
 	return out, err
 }
 
+// News is at which revision each kind of fact last changed; 0 is never.
+type News struct{ Sources, Sites, Groups, Mapping, Manuals, Tokens, SCIMTokens int64 }
+
+// News tells a follower what it need not read again, in one question whose cost
+// does not depend on how much there is.
+func (v *View) News(ctx context.Context) (n News, err error) {
+	err = v.ask(ctx, `
+		SELECT COALESCE((SELECT max(rev) FROM sources), 0), COALESCE((SELECT max(rev) FROM sites), 0),
+			COALESCE((SELECT max(rev) FROM groups), 0), COALESCE((SELECT max(rev) FROM mappings), 0),
+			COALESCE((SELECT max(rev) FROM manuals), 0), COALESCE((SELECT max(rev) FROM tokens), 0),
+			COALESCE((SELECT max(rev) FROM scim_tokens), 0)`,
+		func(r row) error {
+			return r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens)
+		})
+	return n, err
+}
+
 // Sources lists the sources.
 func (v *View) Sources(ctx context.Context) ([]Source, error) {
 	return list(ctx, v, scanSource, `SELECT `+sourceColumns+` FROM sources s ORDER BY s.name`)
@@ -80,13 +99,19 @@ func (v *View) Sites(ctx context.Context, since int64) (sites []access.Site, rem
 	return sites, removed, err
 }
 
+// changedGroups is in the order of rev for the sake of its index, as
+// changedPeople is.
+const changedGroups = `
+	SELECT g.id, g.uid, g.source, g.external_id, g.display, g.dn, '', g.members, g.created, g.modified, g.rev, g.deleted
+	FROM groups g
+	WHERE g.rev > $1 AND (g.deleted = 0 OR CAST($1 AS BIGINT) > 0) ORDER BY g.rev`
+
 // AllGroups lists the groups of every source that changed after since, without
 // Doc and Values; deleted ones only when since > 0.
 func (v *View) AllGroups(ctx context.Context, since int64) ([]directory.Group, error) {
-	return list(ctx, v, scanGroup, `
-		SELECT g.id, g.uid, g.source, g.external_id, g.display, g.dn, '', g.members, g.created, g.modified, g.rev, g.deleted
-		FROM groups g
-		WHERE g.rev > $1 AND (g.deleted = 0 OR CAST($1 AS BIGINT) > 0) ORDER BY g.id`, since)
+	all, err := list(ctx, v, scanGroup, changedGroups, since)
+	slices.SortFunc(all, func(a, b directory.Group) int { return cmp.Compare(a.ID, b.ID) })
+	return all, err
 }
 
 // Mapping is the live mapping, or the given version when not zero; the zero
@@ -132,7 +157,7 @@ func (v *View) Tokens(ctx context.Context, since int64) ([]Token, error) {
 		WHERE t.rev > $1 ORDER BY t.id`, since)
 }
 
-// SCIMTokens lists all SCIM tokens.
+// SCIMTokens lists all SCIM tokens, clients too.
 func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
 	return list(ctx, v, func(r row, t *SCIMToken) error {
 		var last int64
@@ -141,7 +166,7 @@ func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
 		return err
 	}, `
 		SELECT `+scimTokenColumns+`, COALESCE(u.last, 0)
-		FROM scim_tokens t LEFT JOIN scim_token_use u ON u.token = t.id
+		FROM `+allSCIMTokens+` t LEFT JOIN scim_token_use u ON u.token = t.id
 		ORDER BY t.id`)
 }
 

@@ -45,6 +45,10 @@ func (v *View) People(ctx context.Context, q PeopleQuery, yield func(Person) err
 	return nil
 }
 
+// changedPeople is in the order of rev, so that SQLite takes that index: asked
+// for the order of id it reads everybody.
+const changedPeople = `SELECT p.id FROM people p WHERE p.rev > $1 ORDER BY p.rev`
+
 const personColumns = `p.id, p.uid, p.kind, p.login, p.display, p.locked, p.not_before, p.rev`
 
 const (
@@ -117,7 +121,8 @@ func (r *peopleReader) pick(ctx context.Context) (ids []int64, err error) {
 		return err
 	}
 	if r.q.IDs == nil {
-		err = r.v.ask(ctx, `SELECT p.id FROM people p WHERE p.rev > $1 ORDER BY p.id`, collect, r.q.Since)
+		err = r.v.ask(ctx, changedPeople, collect, r.q.Since)
+		slices.Sort(ids)
 		return ids, err
 	}
 	want := make([]int64, len(r.q.IDs))

@@ -166,11 +166,12 @@ func (d *doctor) groups(ctx context.Context, b *bridge) {
 }
 
 func (d *doctor) sources(ctx context.Context, b *bridge) {
+	d.endings(b)
 	tokens := liveSCIMTokens(b.st)
 	status := b.Status().Sources
 	for _, n := range b.cfg.SourceNames() {
 		c := b.cfg.Sources[n]
-		if token, _ := b.cfg.SCIMToken(n); c.SCIM != nil && tokens[n] == 0 && token == "" {
+		if token, _ := b.cfg.SCIMToken(n); c.SCIM != nil && tokens[n] == 0 && token == "" && c.SCIM.Auth.JWT.Issuer == "" && c.SCIM.Auth.BasicUser == "" {
 			d.warn("source "+n, "has no live token; grantbridge scim-token create --source %s", n)
 		}
 		if c.SCIM != nil {
@@ -178,6 +179,23 @@ func (d *doctor) sources(ctx context.Context, b *bridge) {
 		}
 		if c.SAML != nil || c.LDAP != nil {
 			d.warn("source "+n, "its saml or ldap block is checked, but not served by this version")
+		}
+	}
+}
+
+// endings warns of SCIM credentials that end within 30 days.
+func (d *doctor) endings(b *bridge) {
+	for _, t := range b.EndingSCIMTokens() {
+		kind, flag := "token", ""
+		if t.Client {
+			kind, flag = "client", " --client"
+		}
+		switch {
+		case t.Threshold() == 0:
+		case t.Alone:
+			d.warn("source "+t.Source, "its SCIM %s %d ends %s, and no other lives; grantbridge scim-token create --source %s%s", kind, t.ID, when(t.Expires), t.Source, flag)
+		default:
+			d.warn("source "+t.Source, "its SCIM %s %d ends %s; another lives already, put it in place", kind, t.ID, when(t.Expires))
 		}
 	}
 }

@@ -11,25 +11,14 @@ import (
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
-	"grantbridge/scim"
 	"grantbridge/store"
 	"grantbridge/web"
 )
 
-// scimDoor serves the SCIM doors of all sources.
-func (s *server) scimDoor(l *config.Loaded) http.Handler {
-	c := scim.Config{BaseURL: s.url(l), Sources: map[string]scim.Source{}, CursorKey: s.cursorKey, Log: s.log}
-	for name, src := range l.Sources {
-		if src.SCIM != nil {
-			c.Sources[name] = scim.Source{Profile: scim.Profile(src.SCIM.Profile)}
-		}
-	}
-	return scim.New(s.engine, c)
-}
-
 // decisions serves the decision API, health checks and metrics.
 func (s *server) decisions(l *config.Loaded) http.Handler {
-	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load})
+	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load,
+		Registry: s.registry, Replay: s.replay})
 }
 
 // url is the URL that clients use.

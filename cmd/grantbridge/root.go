@@ -61,7 +61,7 @@ func (a *app) root() *cobra.Command {
 	c.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.configCommand(), a.mappingCommand(),
 		a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(), a.syncCommand(),
-		a.scimTokenCommand(), a.tokenCommand(), a.personCommand(), a.grantCommand(),
+		a.scimCommand(), a.scimTokenCommand(), a.tokenCommand(), a.personCommand(), a.grantCommand(),
 		a.siteCommand(), a.groupCommand(), a.auditCommand(), a.exportCommand(), a.importCommand(),
 		a.migrateCommand(), a.doctorCommand(), a.versionCommand(), completionCommand(),
 	)

@@ -52,6 +52,10 @@ func (c *Config) checkServer(d *strict.Document) {
 	if _, err := time.LoadLocation(c.Zone); err != nil || c.Zone == "Local" {
 		d.Problem("zone", "no time zone %q; write a name as Europe/Berlin, or UTC", c.Zone)
 	}
+	checkPrefixes(d, "trusted_proxies", c.TrustedProxies)
+	if c.SCIMLog.Keep < 0 {
+		d.Problem("scim_log.keep", "must be 0s or more")
+	}
 	oneOf(d, "log.level", c.Log.Level, levels)
 	oneOf(d, "log.format", c.Log.Format, formats)
 }
@@ -138,6 +142,7 @@ func checkSCIM(d *strict.Document, at string, s *SCIM) {
 	if s.Token != "" && s.TokenFile != "" {
 		d.Problem(at+".token_file", "token and token_file are both given; keep one")
 	}
+	checkSCIMAuth(d, at+".auth", s)
 	if t := s.Token.Reveal(); t != "" && len(t) < minToken {
 		d.Problem(at+".token", "the token is shorter than %d characters; make a long random one: openssl rand -hex 32", minToken)
 	}

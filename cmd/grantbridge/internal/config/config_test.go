@@ -40,6 +40,17 @@ func TestWhatIsRefused(t *testing.T) {
 		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
 		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", users: {base: \"dc=x\"}}}", `base is missing`},
 		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
+		{"a rate without a unit", "sources:\n  o: {scim: {rate: 50}}", `"50" is no rate`},
+		{"a network with host bits", "sources:\n  o: {scim: {allow: [203.0.113.7/24]}}", `is no network`},
+		{"a network of words", "trusted_proxies: [everybody]", `c.yaml:1:19: "everybody" is no network`},
+		{"Basic in the strict profile", "sources:\n  o: {scim: {profile: strict, auth: {basic: true}}}", `takes no Basic`},
+		{"nothing switched on", "sources:\n  o: {scim: {auth: {bearer: false, basic: false}}}", `nothing could be sent`},
+		{"a name for Basic without a password", "sources:\n  o: {scim: {auth: {basic_user: ping}}}", `no password for it`},
+		{"a short password for Basic", "sources:\n  o: {scim: {auth: {basic_user: ping, basic_password: abc}}}", `shorter than 16 characters`},
+		{"a JWT without keys", "sources:\n  o: {scim: {auth: {jwt: {issuer: i, audience: a}}}}", `keys are missing`},
+		{"a JWT without an audience", "sources:\n  o: {scim: {auth: {jwt: {issuer: i, jwks_file: f}}}}", `audience is missing`},
+		{"keys over http", "sources:\n  o: {scim: {auth: {jwt: {issuer: i, audience: a, jwks_url: \"http://h/k\"}}}}", `must come over https`},
+		{"a switch that is neither", "sources:\n  o: {scim: {auth: {oauth: yes}}}", `neither true nor false`},
 		{"an anchor", "log: &a {level: info}", `anchors`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -74,6 +74,8 @@ func (l *Loaded) anchor(dir string) {
 	for _, s := range l.Sources {
 		if s.SCIM != nil {
 			at(dir, &s.SCIM.TokenFile)
+			at(dir, &s.SCIM.Auth.BasicPasswordFile)
+			at(dir, &s.SCIM.Auth.JWT.JWKSFile)
 		}
 		if s.SAML != nil {
 			at(dir, &s.SAML.MetadataFile)
@@ -137,6 +139,7 @@ func findLiterals(file string, text []byte) literals {
 	for n, s := range raw.Sources {
 		if s.SCIM != nil {
 			note("sources."+n+".scim.token", s.SCIM.Token.Reveal())
+			note("sources."+n+".scim.auth.basic_password", s.SCIM.Auth.BasicPassword.Reveal())
 		}
 		if s.LDAP != nil {
 			note("sources."+n+".ldap.bind_password", s.LDAP.BindPassword.Reveal())
@@ -166,6 +169,8 @@ func (l *Loaded) missingFiles() []string {
 		s := l.Sources[n]
 		if s.SCIM != nil {
 			note("sources."+n+".scim.token_file", s.SCIM.TokenFile)
+			note("sources."+n+".scim.auth.basic_password_file", s.SCIM.Auth.BasicPasswordFile)
+			note("sources."+n+".scim.auth.jwt.jwks_file", s.SCIM.Auth.JWT.JWKSFile)
 		}
 		if s.SAML != nil {
 			note("sources."+n+".saml.metadata_file", s.SAML.MetadataFile)
@@ -236,7 +241,7 @@ func (l *Loaded) LooseFiles() []string {
 	}
 	for _, n := range l.SourceNames() {
 		if s := l.Sources[n]; s.SCIM != nil {
-			files = append(files, s.SCIM.TokenFile)
+			files = append(files, s.SCIM.TokenFile, s.SCIM.Auth.BasicPasswordFile)
 		}
 		if s := l.Sources[n]; s.LDAP != nil {
 			files = append(files, s.LDAP.BindPasswordFile)
