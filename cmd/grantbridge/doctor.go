@@ -177,8 +177,8 @@ func (d *doctor) sources(ctx context.Context, b *bridge) {
 		if c.SCIM != nil {
 			d.lastHeard(ctx, b, n, status[n])
 		}
-		if c.SAML != nil || c.LDAP != nil {
-			d.warn("source "+n, "its saml or ldap block is checked, but not served by this version")
+		if c.LDAP != nil {
+			d.warn("source "+n, "its ldap block is checked, but not served by this version")
 		}
 	}
 }
