@@ -58,14 +58,18 @@ type Source struct {
 	Burst int
 	// EventURIs are the security events that are told of this source (RFC 9967 4).
 	EventURIs []string
+	// UserSchemas and GroupSchemas are what its users and groups have beside the
+	// core's attributes; CheckSchemas finds no fault with them.
+	UserSchemas, GroupSchemas []Schema
 }
 
 // Door is the SCIM 2.0 door. It may be used concurrently.
 type Door struct {
 	engine *provision.Engine
 	Config
-	limiters sync.Map      // source -> *rate.Limiter
-	strange  *rate.Limiter // refused callers that are worth an entry
+	types    map[string]*types // of each source with schemas of its own
+	limiters sync.Map          // source -> *rate.Limiter
+	strange  *rate.Limiter     // refused callers that are worth an entry
 	walks    walks
 }
 
@@ -87,7 +91,11 @@ func New(engine *provision.Engine, c Config) *Door {
 		c.CursorKey = make([]byte, 32)
 		rand.Read(c.CursorKey)
 	}
-	return &Door{engine: engine, Config: c, strange: rate.NewLimiter(1, 20)}
+	d := &Door{engine: engine, Config: c, types: map[string]*types{}, strange: rate.NewLimiter(1, 20)}
+	for name, s := range c.Sources {
+		d.types[name] = typesOf(s)
+	}
+	return d
 }
 
 func defaults[N int | int64](n *N, d N) {

@@ -88,7 +88,11 @@ func (c *call) split() ([]string, error) {
 	}
 	parts := strings.Split(rest, "/")
 	c.source, parts = parts[0], parts[1:]
-	c.policy = policyOf(c.Sources[c.source].Profile, c.Sources[c.source].Without).narrow(detect(c.r.Header))
+	c.policy = policyOf(c.Sources[c.source].Profile, c.Sources[c.source].Without)
+	if t := c.types[c.source]; t != nil {
+		c.policy.types = t
+	}
+	c.policy = c.policy.narrow(detect(c.r.Header))
 	c.base = strings.TrimSuffix(c.BaseURL, "/")
 	if c.base == "" {
 		scheme := "http://"
@@ -139,6 +143,10 @@ func (c *call) find(parts []string) (func(*call) error, error) {
 		return nil, refuse(http.StatusNotFound, "there is no such endpoint; there are Users, Groups, Bulk, .search, Schemas, ResourceTypes and ServiceProviderConfig")
 	}
 	c.w.Header().Set("Allow", strings.Join(allow, ", "))
+	if c.r.Method == http.MethodOptions {
+		c.route = "OPTIONS"
+		return (*call).options, nil
+	}
 	return nil, refuse(http.StatusMethodNotAllowed, "%s is not possible here; %s is", c.r.Method, strings.Join(allow, ", "))
 }
 
@@ -175,7 +183,7 @@ func (c *call) matches(pattern string, parts []string) bool {
 	for i, w := range want {
 		switch {
 		case w == "{type}":
-			if of = resourceAt(parts[i]); of == nil {
+			if of = c.policy.types.at(parts[i]); of == nil {
 				return false
 			}
 		case w == "{id}" && parts[i] != ".search":
@@ -186,15 +194,6 @@ func (c *call) matches(pattern string, parts []string) bool {
 	}
 	c.of, c.key = of, key
 	return true
-}
-
-func resourceAt(endpoint string) *resource {
-	for _, r := range []*resource{users, groups} {
-		if r.endpoint[1:] == endpoint {
-			return r
-		}
-	}
-	return nil
 }
 
 // acceptable answers 406 when the caller reads neither of SCIM's media types.
@@ -219,7 +218,7 @@ func (c *call) body() (any, error) {
 		return nil, err
 	}
 	most := c.MaxBody
-	if c.of == groups {
+	if c.of != nil && c.of.group {
 		most = c.MaxGroupBody
 	}
 	if c.r.ContentLength > most {
@@ -258,6 +257,12 @@ func (c *call) mediaType() error {
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return refuse(http.StatusUnsupportedMediaType, "the body must be UTF-8, not %s", clip(charset))
 	}
+	return nil
+}
+
+// options answers with Allow alone (RFC 9110 9.3.7).
+func (c *call) options() error {
+	c.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

@@ -119,6 +119,7 @@ type accountWork struct {
 	asked      directory.Account
 	haveAsked  bool
 	login, ext string
+	taken      *UniqueError // a value that must be unique and is another's
 	parked     []parkedRef
 }
 
@@ -175,8 +176,9 @@ func (w *accountWork) load(q *questions) {
 // ask asks what must be known to write a: who has its keys, and which groups
 // wait for it.
 func (w *accountWork) ask(q *questions, a directory.Account) {
-	w.asked, w.haveAsked, w.login, w.ext, w.parked = a, true, "", "", nil
+	w.asked, w.haveAsked, w.login, w.ext, w.taken, w.parked = a, true, "", "", nil, nil
 	source := w.op.Change.Source
+	askTaken(q, loadAccountTaken, owner{source, w.uid}, freshValues(w.op.Change.Unique, w.old.Values, a.Values), &w.taken)
 	if w.op.Change.UniqueLogin && directory.Fold(a.Login) != directory.Fold(w.old.Login) {
 		q.ask(loadLogin, func(r row) error { return scanOther(r, w.uid, &w.login) }, source, directory.Fold(a.Login))
 	}
@@ -283,7 +285,9 @@ func sameKeys(a, b directory.Account) bool {
 
 // put writes the new or changed account a.
 func (w *accountWork) put(d *decision, a directory.Account, action string) error {
-	if !sameKeys(a, w.old) && (!w.haveAsked || !sameKeys(a, w.asked)) {
+	fresh := freshValues(w.op.Change.Unique, w.old.Values, a.Values)
+	known := w.haveAsked && slices.Equal(fresh, freshValues(w.op.Change.Unique, w.old.Values, w.asked.Values))
+	if (!sameKeys(a, w.old) && (!w.haveAsked || !sameKeys(a, w.asked))) || len(fresh) > 0 && !known {
 		w.ask(&d.more, a)
 		return errMore
 	}
@@ -321,6 +325,7 @@ func (w *accountWork) claim(d *decision, a directory.Account) error {
 		if o.ExternalID != "" {
 			keys = append(keys, key{kind: 'x', a: a.Source, b: o.ExternalID})
 		}
+		keys = append(keys, uniqueKeys('v', a.Source, w.op.Change.Unique, o.Values)...)
 	}
 	for _, p := range w.parked {
 		keys = append(keys, key{kind: 'g', n: p.group})
@@ -334,6 +339,9 @@ func (w *accountWork) unique(a directory.Account) error {
 	}
 	if w.haveAsked && w.ext != "" {
 		return &UniqueError{Attribute: "externalId", Value: a.ExternalID, UID: w.ext}
+	}
+	if w.haveAsked && w.taken != nil {
+		return w.taken
 	}
 	return nil
 }

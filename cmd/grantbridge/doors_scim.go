@@ -40,10 +40,9 @@ func scimConfig(l *config.Loaded, jwt func(string, config.SCIMJWT) (*scim.JWT, e
 		}
 		a := src.SCIM.Auth
 		perSecond, atOnce := src.SCIM.Rate.Limit()
-		out := scim.Source{
-			Profile: scim.Profile(src.SCIM.Profile), Allow: config.Prefixes(src.SCIM.Allow), Rate: rate.Limit(perSecond), Burst: atOnce,
-			Auth: scim.Auth{NoBearer: !a.Bearer.On(), NoBasic: !a.Basic.On(), OAuth: a.OAuth.On()},
-		}
+		out := l.SCIMSource(name)
+		out.Allow, out.Rate, out.Burst = config.Prefixes(src.SCIM.Allow), rate.Limit(perSecond), atOnce
+		out.Auth = scim.Auth{NoBearer: !a.Bearer.On(), NoBasic: !a.Basic.On(), OAuth: a.OAuth.On()}
 		if a.BasicUser != "" {
 			password, err := l.BasicPassword(name)
 			if err != nil {

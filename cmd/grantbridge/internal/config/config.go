@@ -30,6 +30,8 @@ type Config struct {
 	SCIMLog           SCIMLog  `yaml:"scim_log" jsonschema_description:"what is kept of SCIM requests, for grantbridge scim log"`
 	Limits            Limits   `yaml:"limits" jsonschema_description:"bounds of the guard; a mapping's own limits come first"`
 	Sites             []Site   `yaml:"sites" jsonschema_description:"sites to start with; also: grantbridge site add"`
+	// SCIMSchemas are files with one schema each.
+	SCIMSchemas []string `yaml:"scim_schemas" jsonschema_description:"files with a SCIM schema each (RFC 7643 7, JSON): attributes of your own, or tighter ones of the core"`
 	// Sources are the identity providers by name.
 	Sources map[string]Source `yaml:"sources" jsonschema_description:"identity providers by name"`
 }
@@ -73,6 +75,9 @@ type SCIM struct {
 	Auth      SCIMAuth `yaml:"auth" jsonschema_description:"how requests prove who sends them"`
 	Allow     []string `yaml:"allow" jsonschema_description:"networks that may send; none are all"`
 	Rate      Rate     `yaml:"rate" jsonschema_description:"most requests, as 50/s; empty is no limit"`
+	// UserSchemas and GroupSchemas name schemas of scim_schemas by URN.
+	UserSchemas  []string `yaml:"user_schemas" jsonschema_description:"which of scim_schemas its users have, by URN"`
+	GroupSchemas []string `yaml:"group_schemas" jsonschema_description:"which of scim_schemas its groups have, by URN"`
 }
 
 // SAML is a source's SAML door.

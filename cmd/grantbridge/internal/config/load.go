@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"grantbridge/cmd/grantbridge/internal/strict"
+	"grantbridge/scim"
 )
 
 // Loaded is a configuration with what is known of its file.
@@ -18,6 +19,7 @@ type Loaded struct {
 	File    string   // "" when there was none
 	literal literals // secrets in plain text, by path
 	missing []string
+	schemas []scim.Schema // of scim_schemas, in that order
 }
 
 type literals map[string]bool
@@ -26,8 +28,8 @@ type literals map[string]bool
 type Env func(string) (string, bool)
 
 // Load reads the file and lets the environment override it. Its error is
-// strict.Problems, or says that there is no file. Files that the configuration
-// names are not looked at; Resolve does.
+// strict.Problems, or says that there is no file. Of the files that the
+// configuration names, those of scim_schemas are read with it.
 func Load(file string, env Env) (*Loaded, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -59,8 +61,15 @@ func (l *Loaded) finish(doc *strict.Document, env Env) error {
 	override(doc, reflect.ValueOf(&l.Config).Elem(), "", env)
 	l.setDefaults()
 	l.check(doc)
+	elsewhere := l.readSchemas(doc)
 	l.missing = l.missingFiles()
-	return doc.Err()
+	if here, ok := doc.Err().(strict.Problems); ok {
+		return append(here, elsewhere...)
+	}
+	if len(elsewhere) > 0 {
+		return elsewhere
+	}
+	return nil
 }
 
 // anchor makes paths of the file relative to its directory.
@@ -71,6 +80,9 @@ func (l *Loaded) anchor(dir string) {
 	}
 	at(dir, &l.StorePasswordFile)
 	at(dir, &l.MappingFile)
+	for i := range l.SCIMSchemas {
+		at(dir, &l.SCIMSchemas[i])
+	}
 	for _, s := range l.Sources {
 		if s.SCIM != nil {
 			at(dir, &s.SCIM.TokenFile)
