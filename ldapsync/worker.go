@@ -315,7 +315,7 @@ func (w *Worker) failed(err error) *provision.SyncReport {
 }
 
 func (w *Worker) log(p *provision.SyncReport) {
-	args := []any{"source", p.Source, "state", p.State, "run", p.Hash, "says", p.Says}
+	args := []any{"source", p.Source, "state", p.State, "plan", p.Hash, "says", p.Says}
 	switch p.State {
 	case provision.SyncFailed:
 		w.o.Log.Error("the directory was not read; nothing was changed", args...)

@@ -307,7 +307,7 @@ func (s *Store) commit(jobs []*job) (later []*job) {
 	}
 	if err == nil {
 		s.settle(b)
-		s.queue.learn(len(jobs), time.Since(started))
+		s.queue.learn(weigh(jobs), time.Since(started))
 		return b.later
 	}
 	if s.eng.fault(err) == faultOurs && len(jobs) > 1 {
@@ -325,6 +325,13 @@ func (s *Store) commit(jobs []*job) (later []*job) {
 // may help.
 func (s *Store) shouldRetry(err error) bool {
 	return err != nil && !errors.As(err, new(unsure)) && s.eng.fault(err) == faultGone && !busy(err) && !errors.Is(err, errClosed)
+}
+
+func weigh(jobs []*job) (weight int) {
+	for _, j := range jobs {
+		weight += j.weight
+	}
+	return weight
 }
 
 func (s *Store) settle(b *batch) {

@@ -38,7 +38,9 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	params := config.ConnConfig.RuntimeParams
 	def(params, "application_name", "grantbridge")
 	def(params, "timezone", "UTC")
-	config.MaxConns = max(config.MaxConns, 4, int32(2*runtime.GOMAXPROCS(0)))
+	// Readers mostly wait for round trips, so their number is not that of the
+	// cores: with four, 64 requests at once waited for each other.
+	config.MaxConns = max(config.MaxConns, 16, int32(4*runtime.GOMAXPROCS(0)))
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
@@ -236,7 +238,7 @@ func (e *postgresEngine) snapshot(ctx context.Context, stmts ...stmt) (conn, fun
 		}
 		p := pgConn{c.Conn()}
 		if err = p.run(ctx, begin...); err == nil {
-			return p, func() { e.end(c) }, nil
+			return p, func() { go e.end(c) }, nil // nobody waits for a ROLLBACK; close waits for the connection
 		}
 		e.end(c)
 		if ctx.Err() != nil || e.fault(err) == faultOurs {

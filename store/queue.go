@@ -26,7 +26,8 @@ type queue struct {
 	room   [LaneBulk + 1]chan struct{}
 	wake   chan struct{}
 	most   int // operations in a batch
-	limit  int // the same, learnt from how long they take
+	limit  int // their weight, learnt from how long they take
+	pace   pace
 	closed bool
 }
 
@@ -38,15 +39,44 @@ func newQueue() *queue {
 	return q
 }
 
-// learn keeps a batch of ordinary operations near batchTime.
-func (q *queue) learn(n int, took time.Duration) {
+// learn keeps a batch of ordinary operations near batchTime. What a batch takes
+// whatever is in it (the disk, round trips, neighbours on the machine) is told
+// apart from what each operation adds, by a line through the latest batches:
+// where the fixed part alone is long, smaller batches would only have more of it,
+// so a batch may then take twice that part.
+func (q *queue) learn(weight int, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if took > batchTime && n > 8 {
-		q.limit = max(8, int(int64(n)*int64(batchTime)/int64(took)))
-	} else if took < batchTime/2 {
+	q.pace.add(float64(weight), took.Seconds())
+	fixed, each := q.pace.line()
+	most := max(batchTime.Seconds(), 2*fixed)
+	switch {
+	case fixed+each*float64(q.limit) <= most:
 		q.limit = min(q.most, q.limit+q.limit/4+1)
+	case q.limit > 8:
+		q.limit = min(q.limit, max(8, int((most-fixed)/each)))
 	}
+}
+
+// pace is what the latest batches weighed (x) and took (y): sums in which a batch
+// counts a twentieth less with each that follows.
+type pace struct{ n, x, y, xx, xy float64 }
+
+func (p *pace) add(x, y float64) {
+	const keep = 0.95
+	*p = pace{keep*p.n + 1, keep*p.x + x, keep*p.y + y, keep*p.xx + x*x, keep*p.xy + x*y}
+}
+
+// line is the best line through them. When all weighed the same, everything is
+// taken to come from the operations.
+func (p *pace) line() (fixed, each float64) {
+	x, y := p.x/p.n, p.y/p.n
+	spread := p.xx/p.n - x*x
+	if spread < 0.01*x*x {
+		return 0, y / x
+	}
+	each = min(max(0, (p.xy/p.n-x*y)/spread), y/x)
+	return y - each*x, each
 }
 
 // do puts j in the queue and waits for what becomes of it.

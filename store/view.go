@@ -70,9 +70,12 @@ func (v *View) News(ctx context.Context) (n News, err error) {
 		SELECT COALESCE((SELECT max(rev) FROM sources), 0), COALESCE((SELECT max(rev) FROM sites), 0),
 			COALESCE((SELECT max(rev) FROM groups), 0), COALESCE((SELECT max(rev) FROM mappings), 0),
 			COALESCE((SELECT max(rev) FROM manuals), 0), COALESCE((SELECT max(rev) FROM tokens), 0),
-			COALESCE((SELECT max(rev) FROM scim_tokens), 0)`,
+			COALESCE((SELECT max(rev) FROM scim_tokens), 0), COALESCE((SELECT max(rev) FROM scim_clients), 0)`,
 		func(r row) error {
-			return r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens)
+			var clients int64
+			err := r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens, &clients)
+			n.SCIMTokens = max(n.SCIMTokens, clients)
+			return err
 		})
 	return n, err
 }

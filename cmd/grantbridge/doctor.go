@@ -178,8 +178,25 @@ func (d *doctor) sources(ctx context.Context, b *bridge) {
 			d.lastHeard(ctx, b, n, status[n])
 		}
 		if c.LDAP != nil {
-			d.warn("source "+n, "its ldap block is checked, but not served by this version")
+			d.lastRun(ctx, b, n)
 		}
+	}
+}
+
+// lastRun says what became of the last run of a source's directory.
+func (d *doctor) lastRun(ctx context.Context, b *bridge, name string) {
+	last, err := b.Reports(ctx, name, 1)
+	switch {
+	case err != nil:
+		d.fail("source "+name, "%s", explainError(err))
+	case len(last) == 0:
+		d.warn("source "+name, "its directory was never read; grantbridge ldap check --source %s", name)
+	case last[0].State == provision.SyncFailed:
+		d.fail("source "+name, "its directory is not read since %s: %s", when(last[0].Started), strings.Join(last[0].Says, "; "))
+	case last[0].State == provision.SyncHeld:
+		d.warn("source "+name, "a run is held: %s", strings.Join(last[0].Says, "; "))
+	default:
+		d.ok("source "+name, "%s at %s: %s", last[0].State, when(last[0].Ended), strings.Join(last[0].Says, "; "))
 	}
 }
 

@@ -81,7 +81,7 @@ func announceSource(line func(string, string, ...any), base, name string, c conf
 		}
 	}
 	if c.LDAP != nil {
-		line("ldap "+name, "%s", "not read by this version; the block was read and checked")
+		line("ldap "+name, "%s every %s   grantbridge sync list --runs --source %s", c.LDAP.URL, c.LDAP.Interval, name)
 	}
 }
 

@@ -28,6 +28,8 @@ type generation struct {
 	login  *login.Door
 	closed map[string]error
 	held   string // what the guard said to the mapping file, or ""
+	// workers read the directories; they run while the generation is live.
+	workers *workers
 	// doubts are the warnings about it, when it was applied.
 	doubts mapping.Problems
 }
@@ -65,7 +67,11 @@ func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, e
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{Engine: s.engine, cfg: l, scim: door}
+	ws, err := s.makeWorkers(l)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{Engine: s.engine, cfg: l, scim: door, workers: ws}
 	g.login, g.closed = s.loginDoor(l)
 	return g, g.bootstrap(ctx)
 }

@@ -182,6 +182,8 @@ func (s *server) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.live.Load().workers.start(ctx)
+	defer func() { s.live.Load().workers.stop() }()
 	if s.o.started != nil {
 		s.work.Go(func() { s.o.started(ctx, s) })
 	}
@@ -258,7 +260,9 @@ func (s *server) reload(ctx context.Context) {
 		return
 	}
 	s.setLevel(l)
+	old.workers.stop()
 	s.live.Store(next)
+	next.workers.start(ctx)
 	s.inspect.Reconfigure(inspectConfig(l, s.log))
 	s.report(next)
 	s.log.Info("configuration reloaded", "sources", l.SourceNames())

@@ -172,25 +172,6 @@ func checkSAML(d *strict.Document, at string, s *SAML) {
 	}
 }
 
-func checkLDAP(d *strict.Document, at string, l *LDAP) {
-	if u, err := url.Parse(l.URL); err != nil || !slices.Contains([]string{"ldap", "ldaps", "ldapi"}, u.Scheme) || u.User != nil {
-		d.Problem(at+".url", "not a directory; write ldaps://host:636, ldap://host:389 or ldapi:///path")
-	}
-	if l.BindPassword != "" && l.BindPasswordFile != "" {
-		d.Problem(at+".bind_password_file", "bind_password and bind_password_file are both given; keep one")
-	}
-	if l.BindDN != "" && l.BindPassword == "" && l.BindPasswordFile == "" {
-		d.Problem(at+".bind_dn", "no password for it; give bind_password_file")
-	}
-	required(d, at+".users.base", l.Users.Base)
-	required(d, at+".groups.base", l.Groups.Base)
-	checkFilter(d, at+".users.filter", l.Users.Filter)
-	checkFilter(d, at+".groups.filter", l.Groups.Filter)
-	if time.Duration(l.Interval) < time.Minute {
-		d.Problem(at+".interval", "must be 1m or more")
-	}
-}
-
 // checkFilter finds the commonest slips; the directory says the rest.
 func checkFilter(d *strict.Document, at, filter string) {
 	balanced := strings.Count(filter, "(") == strings.Count(filter, ")")

@@ -108,31 +108,6 @@ type SAMLSubject struct {
 	Attribute string `yaml:"attribute" jsonschema_description:"attribute that equals the account's externalId; empty is a persistent NameID"`
 }
 
-// LDAP is a source's directory.
-type LDAP struct {
-	URL              string     `yaml:"url" jsonschema_description:"ldaps://, ldap:// (then StartTLS) or ldapi://"`
-	CAFile           string     `yaml:"ca_file" jsonschema_description:"certificates to trust instead of the system's"`
-	BindDN           string     `yaml:"bind_dn" jsonschema_description:"who reads the directory"`
-	BindPassword     Secret     `yaml:"bind_password" jsonschema_description:"better bind_password_file"`
-	BindPasswordFile string     `yaml:"bind_password_file" jsonschema_description:"file that holds the password"`
-	Users            LDAPUsers  `yaml:"users" jsonschema_description:"where people are"`
-	Groups           LDAPGroups `yaml:"groups" jsonschema_description:"where groups are"`
-	Interval         Duration   `yaml:"interval" jsonschema_description:"time between two reads"`
-}
-
-// LDAPUsers says where people are.
-type LDAPUsers struct {
-	Base   string `yaml:"base" jsonschema_description:"DN below which people are searched"`
-	Filter string `yaml:"filter" jsonschema_description:"which entries are people"`
-	Login  string `yaml:"login" jsonschema_description:"attribute with the login name"`
-}
-
-// LDAPGroups says where groups are.
-type LDAPGroups struct {
-	Base   string `yaml:"base" jsonschema_description:"DN below which groups are searched"`
-	Filter string `yaml:"filter" jsonschema_description:"which entries are groups"`
-}
-
 // Default is the configuration of an empty file.
 func Default() Config {
 	return Config{
@@ -168,12 +143,7 @@ func (c *Config) setDefaults() {
 			orElse(&s.SAML.MFA.Ceiling, "admin")
 		}
 		if s.LDAP != nil {
-			orElse(&s.LDAP.Users.Filter, "(objectClass=inetOrgPerson)")
-			orElse(&s.LDAP.Users.Login, "uid")
-			orElse(&s.LDAP.Groups.Filter, "(objectClass=groupOfNames)")
-			if s.LDAP.Interval == 0 {
-				s.LDAP.Interval = Duration(10 * time.Minute)
-			}
+			s.LDAP.setDefaults()
 		}
 		c.Sources[name] = s
 	}

@@ -25,7 +25,7 @@ func example(t *testing.T) (plain, whole *Loaded) {
 	if plain, err = Parse("config.example.yaml", text, noEnv); err != nil {
 		t.Fatalf("the example is refused:\n%v", err)
 	}
-	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|groups|provision|idp_initiated|label|domains|mfa|key_file|certificate_file|lifecycle|url|ca_file|bind_dn|bind_password|bind_password_file|users|interval|- \{id):.*)$`)
+	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|provision|idp_initiated|label|domains|mfa|certificate_file|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|- \{id):.*)$`)
 	full := commented.ReplaceAllStringFunc(string(text), func(l string) string { return strings.Replace(l, "# ", "", 1) })
 	full = strings.Replace(full, "sites: []\n", "sites:\n", 1)
 	if whole, err = Parse("config.example.yaml", []byte(full), noEnv); err != nil {
@@ -92,7 +92,7 @@ func TestExampleInFullIsReadWhole(t *testing.T) {
 	if s := whole.Sources["okta"].SAML; s == nil || s.Subject.Attribute != "externalId" {
 		t.Errorf("saml of okta is %+v", s)
 	}
-	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Login != "uid" {
+	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Filter == "" || l.Page != 1000 {
 		t.Errorf("ldap of corp-ldap is %+v", l)
 	}
 	if len(whole.Sites) != 1 {

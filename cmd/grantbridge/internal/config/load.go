@@ -97,6 +97,8 @@ func (l *Loaded) anchor(dir string) {
 		if s.LDAP != nil {
 			at(dir, &s.LDAP.BindPasswordFile)
 			at(dir, &s.LDAP.CAFile)
+			at(dir, &s.LDAP.CertFile)
+			at(dir, &s.LDAP.KeyFile)
 		}
 	}
 }
@@ -192,6 +194,8 @@ func (l *Loaded) missingFiles() []string {
 		if s.LDAP != nil {
 			note("sources."+n+".ldap.bind_password_file", s.LDAP.BindPasswordFile)
 			note("sources."+n+".ldap.ca_file", s.LDAP.CAFile)
+			note("sources."+n+".ldap.cert_file", s.LDAP.CertFile)
+			note("sources."+n+".ldap.key_file", s.LDAP.KeyFile)
 		}
 	}
 	return out
@@ -258,7 +262,7 @@ func (l *Loaded) LooseFiles() []string {
 			files = append(files, s.SCIM.TokenFile, s.SCIM.Auth.BasicPasswordFile)
 		}
 		if s := l.Sources[n]; s.LDAP != nil {
-			files = append(files, s.LDAP.BindPasswordFile)
+			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile)
 		}
 	}
 	var out []string
