@@ -11,22 +11,20 @@ import (
 	"grantbridge/access"
 )
 
-// Ticket is something that may be used once, until time alone refuses it.
-type Ticket struct {
-	Key   string
-	Until time.Time
-}
-
-// Spend marks all tickets as used, or none of them: when one was used before, it
-// returns that one's index, else -1. Of any number of calls with one ticket, at
-// the same time and in any process, exactly one returns -1.
-func (s *Store) Spend(ctx context.Context, tickets []Ticket) (spent int, err error) {
-	order := make([]int, len(tickets))
+// Spend marks all keys as used until then, or none of them: when one was used
+// before, it returns that one's index, else -1. Of any number of calls with one
+// key, at the same time and in any process, exactly one returns -1. Keys past
+// their time are forgotten by SweepLogins.
+func (s *Store) Spend(ctx context.Context, keys []string, until, _ time.Time) (spent int, err error) {
+	if err := checkTexts(keys...); err != nil {
+		return 0, err
+	}
+	order := make([]int, len(keys))
 	for i := range order {
 		order[i] = i
 	}
 	// One order for everybody, so that two calls never wait for each other.
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(tickets[a].Key, tickets[b].Key) })
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(keys[a], keys[b]) })
 	w, err := s.eng.begin(ctx)
 	if err != nil {
 		return 0, s.callers(ctx, err)
@@ -34,7 +32,7 @@ func (s *Store) Spend(ctx context.Context, tickets []Ticket) (spent int, err err
 	for _, i := range order {
 		first := false
 		err := w.run(ctx, stmt{text: `INSERT INTO spent (ticket, until) VALUES ($1, $2) ON CONFLICT (ticket) DO NOTHING RETURNING until`,
-			args: []any{tickets[i].Key, micros(tickets[i].Until)}, each: func(row) error { first = true; return nil }})
+			args: []any{keys[i], micros(until)}, each: func(row) error { first = true; return nil }})
 		if err != nil || !first {
 			w.rollback()
 			return i, s.callers(ctx, err)

@@ -177,9 +177,6 @@ func (d *doctor) sources(ctx context.Context, b *bridge) {
 		if c.SCIM != nil {
 			d.lastHeard(ctx, b, n, status[n])
 		}
-		if c.SAML != nil {
-			d.warn("source "+n, "its saml block is checked, but not served by this version")
-		}
 		if c.LDAP != nil {
 			d.lastRun(ctx, b, n)
 		}

@@ -38,7 +38,7 @@ func (s *server) announce() {
 	fmt.Fprintf(s.app.out, "grantbridge %s · %s · revision %d\n", version(), config.MaskDSN(g.cfg.Store), g.Status().Revision)
 	tokens := liveSCIMTokens(g.Store())
 	for _, n := range g.cfg.SourceNames() {
-		announceSource(line, base, n, g.cfg.Sources[n], tokens[n])
+		announceSource(line, base, n, g.cfg.Sources[n], tokens[n], g.closed[n])
 	}
 	announceStreams(line, base, g.cfg)
 	line("decisions", "%s/access/v1/evaluation", base)
@@ -63,7 +63,7 @@ func (s *server) report(g *generation) {
 	}
 }
 
-func announceSource(line func(string, string, ...any), base, name string, c config.Source, tokens int) {
+func announceSource(line func(string, string, ...any), base, name string, c config.Source, tokens int, closed error) {
 	if c.SCIM != nil {
 		says := fmt.Sprintf("%d live tokens", tokens)
 		switch tokens {
@@ -75,7 +75,11 @@ func announceSource(line func(string, string, ...any), base, name string, c conf
 		line("scim "+name, "%s/scim/v2/%s   %s", base, name, says)
 	}
 	if c.SAML != nil {
-		line("saml "+name, "%s", "not served by this version; the block was read and checked")
+		if closed != nil {
+			line("saml "+name, "not served: %v", closed)
+		} else {
+			line("saml "+name, "%s/saml/%s/metadata   sign in: %s/login", base, name, base)
+		}
 	}
 	if c.LDAP != nil {
 		line("ldap "+name, "%s every %s   grantbridge sync list --runs --source %s", c.LDAP.URL, c.LDAP.Interval, name)

@@ -9,8 +9,10 @@ import (
 
 	"grantbridge/access"
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/internal/session"
 	"grantbridge/mapping"
 	"grantbridge/provision"
+	"grantbridge/saml/login"
 	"grantbridge/scim"
 	"grantbridge/scim/inspect"
 	"grantbridge/store"
@@ -22,7 +24,10 @@ type generation struct {
 	*provision.Engine
 	cfg  *config.Loaded
 	scim *scim.Door
-	held string // what the guard said to the mapping file, or ""
+	// login serves who signs in; closed says which sources it cannot serve.
+	login  *login.Door
+	closed map[string]error
+	held   string // what the guard said to the mapping file, or ""
 	// workers read the directories; they run while the generation is live.
 	workers *workers
 	// doubts are the warnings about it, when it was applied.
@@ -46,6 +51,7 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 	if s.engine, err = provision.New(ctx, s.st, s.engineConfig(l)); err != nil {
 		return fmt.Errorf("read the store: %w", err)
 	}
+	s.signer = session.NewSigner(s.st, nil)
 	s.inspect = inspect.New(s.engine, inspectConfig(l, s.log))
 	s.registry.MustRegister(s.inspect)
 	g, err := s.generate(ctx, l)
@@ -67,6 +73,7 @@ func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, e
 		return nil, err
 	}
 	g := &generation{Engine: s.engine, cfg: l, scim: door, workers: ws}
+	g.login, g.closed = s.loginDoor(l)
 	return g, g.bootstrap(ctx)
 }
 

@@ -20,7 +20,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/internal/session"
 	"grantbridge/provision"
+	"grantbridge/saml/login"
 	"grantbridge/scim/events"
 	"grantbridge/scim/inspect"
 	"grantbridge/store"
@@ -76,6 +78,7 @@ type server struct {
 	engine *provision.Engine
 	api    http.Handler // decisions, health, metrics
 	events *events.Transmitter
+	signer *session.Signer
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
 	// verifiers of signed tokens, by source, whose keys outlive a reload.
@@ -158,6 +161,7 @@ func (s *server) follow() (stop func()) {
 		}
 	})
 	done.Go(func() { _ = s.inspect.Run(ctx) }) // it never fails
+	done.Go(func() { s.sweepLogins(ctx) })
 	return func() {
 		cancel()
 		done.Wait()
@@ -233,6 +237,10 @@ var errCut = errors.New("a second signal came")
 
 // ServeHTTP is the one table of routes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if login.Serves(r.URL.Path) {
+		s.live.Load().login.ServeHTTP(w, r)
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/scim/v2/") {
 		s.live.Load().scim.ServeHTTP(w, r)
 		return

@@ -56,8 +56,25 @@ func (c *Crewjam) Person(nameID, mail string, groups ...string) *samllib.Session
 // Metadata is the identity provider's metadata.
 func (c *Crewjam) Metadata() ([]byte, error) { return xml.Marshal(c.idp().Metadata()) }
 
-// ServeHTTP serves /metadata and /sso.
+// SignedIn lets f say who is signed in at a request, and in which groups; an
+// empty name is nobody.
+func (c *Crewjam) SignedIn(f func(*http.Request) (nameID string, groups []string)) {
+	c.Session = func(r *http.Request) *samllib.Session {
+		nameID, groups := f(r)
+		if nameID == "" {
+			return nil
+		}
+		return c.Person(nameID, "", groups...)
+	}
+}
+
+// ServeHTTP serves /metadata and /sso, and at /start?sp=ENTITY an answer that
+// nobody has asked for.
 func (c *Crewjam) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/start" {
+		c.idp().ServeIDPInitiated(w, r, r.URL.Query().Get("sp"), "")
+		return
+	}
 	c.idp().Handler().ServeHTTP(w, r)
 }
 

@@ -25,14 +25,14 @@ func (t *Transmitter) discovery(w http.ResponseWriter, _ *http.Request) error {
 	return write(w, encode(map[string]any{
 		"spec_version":               "1_0",
 		"issuer":                     c.Issuer,
-		"jwks_uri":                   c.Issuer + "/.well-known/jwks.json",
+		"jwks_uri":                   c.Issuer + "/events/v1/jwks.json",
 		"delivery_methods_supported": delivers,
 		"authorization_schemes":      []any{map[string]string{"spec_urn": "urn:ietf:rfc:6750"}},
 		"default_subjects":           "ALL",
 	}))
 }
 
-// keys answers GET /.well-known/jwks.json.
+// keys answers GET /events/v1/jwks.json.
 func (t *Transmitter) keys(w http.ResponseWriter, _ *http.Request) error {
 	c := t.live.Load()
 	if c.Key == nil {

@@ -125,11 +125,11 @@ func TestDiscovery(t *testing.T) {
 	if err := json.Unmarshal(w.get("/.well-known/ssf-configuration"), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc["issuer"] != issuer || doc["jwks_uri"] != issuer+"/.well-known/jwks.json" || doc["spec_version"] != "1_0" ||
+	if doc["issuer"] != issuer || doc["jwks_uri"] != issuer+"/events/v1/jwks.json" || doc["spec_version"] != "1_0" ||
 		len(doc["delivery_methods_supported"].([]any)) != 1 || doc["delivery_methods_supported"].([]any)[0] != "urn:ietf:rfc:8936" {
 		t.Errorf("got %v", doc)
 	}
-	for path, want := range map[string]int{"/.well-known/ssf-configuration": 405, "/.well-known/jwks.json": 405, "/events/v1/m": 404} {
+	for path, want := range map[string]int{"/.well-known/ssf-configuration": 405, "/events/v1/jwks.json": 405, "/events/v1/m": 404} {
 		rec := httptest.NewRecorder()
 		w.tr.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, path, nil))
 		if rec.Code != want || !Serves(path) {

@@ -139,7 +139,7 @@ func (c *Config) stream(name string) *Stream {
 
 // Serves reports whether path is one of the transmitter's.
 func Serves(path string) bool {
-	return strings.HasPrefix(path, "/events/v1/") || path == "/.well-known/ssf-configuration" || path == "/.well-known/jwks.json"
+	return strings.HasPrefix(path, "/events/v1/") || path == "/.well-known/ssf-configuration"
 }
 
 // ServeHTTP answers polls, and the discovery documents.
@@ -153,7 +153,7 @@ func (t *Transmitter) routes() http.Handler {
 	}{
 		{"POST", "/events/v1/{stream}/poll", t.poll},
 		{"GET", "/.well-known/ssf-configuration", t.discovery},
-		{"GET", "/.well-known/jwks.json", t.keys},
+		{"GET", "/events/v1/jwks.json", t.keys},
 	} {
 		a := handler.Adapter{Log: t.fixed.Log, Map: problem}
 		mux.Handle(route.path, a.Handler(only(route.method, route.f)))

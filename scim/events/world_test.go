@@ -239,7 +239,7 @@ func read(t *testing.T, jwks []byte, jws string) told2 {
 }
 
 // jwks is the published document.
-func (w *world) jwks() []byte { return w.get("/.well-known/jwks.json") }
+func (w *world) jwks() []byte { return w.get("/events/v1/jwks.json") }
 
 func (w *world) get(path string) []byte {
 	w.t.Helper()

@@ -118,7 +118,7 @@ func spending(k Kit, c *Clock) {
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			n, err := k.S.Spend(ctx, []store.Ticket{{Key: "z", Until: c.T}, {Key: "a", Until: c.T}})
+			n, err := k.S.Spend(ctx, []string{"z", "a"}, c.T, c.T)
 			switch {
 			case err != nil:
 				k.T.Error(err)
@@ -131,10 +131,10 @@ func spending(k Kit, c *Clock) {
 	if won.Load() != 1 {
 		k.T.Errorf("%d of 50 have spent the ticket", won.Load())
 	}
-	if n, err := k.S.Spend(ctx, []store.Ticket{{Key: "b"}, {Key: "z"}}); n != 1 || err != nil {
+	if n, err := k.S.Spend(ctx, []string{"b", "z"}, c.T, c.T); n != 1 || err != nil {
 		k.T.Errorf("got %d, %v; ticket 1 was used", n, err)
 	}
-	if n, err := k.S.Spend(ctx, []store.Ticket{{Key: "b"}}); n != -1 || err != nil {
+	if n, err := k.S.Spend(ctx, []string{"b"}, c.T, c.T); n != -1 || err != nil {
 		k.T.Errorf("got %d, %v; nothing was to be spent before", n, err)
 	}
 }
@@ -196,7 +196,7 @@ func sweeping(k Kit, c *Clock) {
 		}
 		return err
 	})
-	if _, err := k.S.Spend(ctx, []store.Ticket{{Key: "t", Until: c.T}}); err != nil {
+	if _, err := k.S.Spend(ctx, []string{"t"}, c.T, c.T); err != nil {
 		k.T.Error(err)
 	}
 	k.no(k.S.SweepLogins(ctx, later.Add(time.Second), later))
@@ -207,7 +207,7 @@ func sweeping(k Kit, c *Clock) {
 		}
 		return err
 	})
-	if n, err := k.S.Spend(ctx, []store.Ticket{{Key: "t", Until: later}}); n != -1 || err != nil {
+	if n, err := k.S.Spend(ctx, []string{"t"}, c.T, c.T); n != -1 || err != nil {
 		k.T.Errorf("a ticket past its time is kept: %d, %v", n, err)
 	}
 }

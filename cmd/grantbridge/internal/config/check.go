@@ -132,6 +132,9 @@ func checkSource(d *strict.Document, at, name string, s Source) {
 	}
 	if s.SAML != nil {
 		checkSAML(d, at+".saml", s.SAML)
+		if s.SCIM != nil && s.SAML.Groups == "apply" {
+			d.Problem(at+".saml.groups", "SCIM says who is in a group of this source; write report, or two would overrule each other")
+		}
 	}
 	if s.LDAP != nil {
 		checkLDAP(d, at+".ldap", s.LDAP)
@@ -162,6 +165,12 @@ func checkSAML(d *strict.Document, at string, s *SAML) {
 		d.Problem(at+".metadata_url", "metadata must come over https")
 	}
 	oneOf(d, at+".groups", s.Groups, samlGroups)
+	oneOf(d, at+".provision", s.Provision, []string{"off", "link-only", "review", "create"})
+	oneOf(d, at+".idp_initiated", s.IDPInitiated, []string{"off", "bounce", "on"})
+	oneOf(d, at+".mfa.ceiling", s.MFA.Ceiling, []string{"noaccess", "view", "write", "admin"})
+	if (s.KeyFile == "") != (s.CertificateFile == "") {
+		d.Problem(at+".key_file", "key_file and certificate_file go together; give both")
+	}
 }
 
 // checkFilter finds the commonest slips; the directory says the rest.

@@ -89,6 +89,19 @@ type SAML struct {
 	Subject         SAMLSubject `yaml:"subject" jsonschema_description:"what names a person for ever"`
 	GroupsAttribute string      `yaml:"groups_attribute" jsonschema_description:"the attribute that lists the groups"`
 	Groups          string      `yaml:"groups" jsonschema_description:"what a sign-in's groups do" jsonschema:"enum=apply,enum=report,enum=ignore"`
+	Provision       string      `yaml:"provision" jsonschema_description:"what a sign-in may do to accounts" jsonschema:"enum=off,enum=link-only,enum=review,enum=create"`
+	IDPInitiated    string      `yaml:"idp_initiated" jsonschema_description:"what becomes of an answer that nobody asked for" jsonschema:"enum=off,enum=bounce,enum=on"`
+	Label           string      `yaml:"label" jsonschema_description:"the button's text; default is the source's name"`
+	Domains         []string    `yaml:"domains" jsonschema_description:"e-mail domains whose people sign in here"`
+	MFA             SAMLMFA     `yaml:"mfa" jsonschema_description:"what a sign-in without a second factor may do"`
+	KeyFile         string      `yaml:"key_file" jsonschema_description:"our RSA key (PEM), for signed requests, logout and encrypted assertions"`
+	CertificateFile string      `yaml:"certificate_file" jsonschema_description:"its certificate (PEM)"`
+}
+
+// SAMLMFA says which sign-ins are strong.
+type SAMLMFA struct {
+	Contexts []string `yaml:"contexts" jsonschema_description:"authentication contexts that are strong; empty asks for none"`
+	Ceiling  string   `yaml:"ceiling" jsonschema_description:"the most that a session without one carries"`
 }
 
 // SAMLSubject says what names a person in an assertion.
@@ -126,6 +139,9 @@ func (c *Config) setDefaults() {
 		if s.SAML != nil {
 			orElse(&s.SAML.Groups, "report")
 			orElse(&s.SAML.GroupsAttribute, "groups")
+			orElse(&s.SAML.Provision, "link-only")
+			orElse(&s.SAML.IDPInitiated, "off")
+			orElse(&s.SAML.MFA.Ceiling, "admin")
 		}
 		if s.LDAP != nil {
 			s.LDAP.setDefaults()

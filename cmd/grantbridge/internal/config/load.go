@@ -91,6 +91,8 @@ func (l *Loaded) anchor(dir string) {
 		}
 		if s.SAML != nil {
 			at(dir, &s.SAML.MetadataFile)
+			at(dir, &s.SAML.KeyFile)
+			at(dir, &s.SAML.CertificateFile)
 		}
 		if s.LDAP != nil {
 			at(dir, &s.LDAP.BindPasswordFile)

@@ -1,0 +1,285 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"grantbridge/access"
+	"grantbridge/directory"
+	"grantbridge/internal/session"
+	"grantbridge/provision"
+	"grantbridge/saml"
+	"grantbridge/store"
+)
+
+// verdict says whose account a sign-in is.
+type verdict uint8
+
+const (
+	refuseIt verdict = iota
+	useIt
+	createIt
+	askAdmin
+)
+
+// known is what the store knows of a subject.
+type known struct {
+	found bool
+	store.SubjectAccount
+	left bool // an account with the same login was deleted
+}
+
+// decide says whose account a sign-in is. It is pure. The order is the rule:
+// who has left stays out whatever the mode, and nobody is found by a name or an
+// e-mail address.
+func decide(m Mode, k known) (verdict, saml.Reason) {
+	switch {
+	case k.found && k.Deleted:
+		return refuseIt, accountLeft
+	case k.found && !k.Active:
+		return refuseIt, accountInactive
+	case k.found && (k.Approved || m != Off || ours(k.ExternalID)):
+		return useIt, ""
+	case k.left:
+		return refuseIt, accountLeft
+	case m == Create && !k.found:
+		return createIt, ""
+	case m == Review:
+		return askAdmin, linkPending
+	}
+	return refuseIt, noAccount
+}
+
+// A NameID is kept with its kind before it, so that it is never taken for an
+// external id that SCIM sent; an attribute is compared with those.
+const nameIDPrefix = "saml:nameid:"
+
+func ours(externalID string) bool { return strings.HasPrefix(externalID, nameIDPrefix) }
+
+func externalID(s saml.Subject) string {
+	if s.Kind == saml.SubjectByAttribute {
+		return s.Value
+	}
+	return nameIDPrefix + s.Value
+}
+
+// subjectKey names a subject in its source.
+func subjectKey(s saml.Subject) string { return string(s.Kind) + ":" + s.Value }
+
+// nameKey finds the sessions of a NameID.
+func nameKey(n saml.NameID) string {
+	sum := sha256.Sum256([]byte(n.Value))
+	return hex.EncodeToString(sum[:])
+}
+
+// auth is what a session keeps of its sign-in.
+type auth struct {
+	Ref     saml.SessionRef `json:"ref"`
+	Context string          `json:"context,omitempty"`
+	Instant int64           `json:"instant,omitempty"`
+	Strong  bool            `json:"strong"`
+	Trace   string          `json:"trace"`
+}
+
+// enter finds or makes the account, does what the groups say and makes the
+// session.
+func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (handle string, no *saml.Rejection, err error) {
+	by := store.By{Actor: "saml:" + name, Via: "saml", Reason: "sign-in " + p.Trace.ID, Lane: store.LaneLogin}
+	account, no, err := d.account(ctx, by, name, s, p)
+	if no != nil || err != nil {
+		return "", no, err
+	}
+	p.Trace.Person = access.PersonID(account.Person)
+	if no, err := d.groups(ctx, by, s, account, p); no != nil || err != nil {
+		return "", no, err
+	}
+	if err := d.engine.Sync(ctx, 0); err != nil {
+		return "", nil, err
+	}
+	in := session.SignIn{Person: access.PersonID(account.Person), Account: account.ID, Source: name, Ceiling: "inherit",
+		NameKey: nameKey(p.Identity.NameID), Until: p.Identity.SessionNotOnOrAfter}
+	a := auth{Ref: p.Identity.Session(), Context: p.Identity.AuthnContext, Trace: p.Trace.ID, Strong: len(s.Strong) == 0}
+	if !p.Identity.AuthnInstant.IsZero() {
+		a.Instant = p.Identity.AuthnInstant.Unix()
+	}
+	if len(s.Strong) > 0 {
+		if a.Strong = slices.Contains(s.Strong, p.Identity.AuthnContext); !a.Strong {
+			in.Ceiling = s.Ceiling
+			p.Trace.note("the sign-in was not a strong one (%s): this session is limited to %s", orNone(a.Context), s.Ceiling)
+		}
+	}
+	if in.Auth, err = json.Marshal(a); err != nil {
+		return "", nil, err
+	}
+	handle, _, err = d.c.Sessions.Issue(ctx, in)
+	if ended, ok := errors.AsType[*session.EndedError](err); ok {
+		return "", endedRefusal(ended.Why), nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	d.gives(ctx, p.Trace)
+	return handle, nil, d.keep(ctx, p.Trace, "in", "")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none named"
+	}
+	return s
+}
+
+// account is whose account the sign-in is.
+func (d *Door) account(ctx context.Context, by store.By, name string, s Source, p parked) (directory.Account, *saml.Rejection, error) {
+	profile := profileOf(p.Identity)
+	for range 2 { // once more when somebody made the account meanwhile
+		k, err := d.look(ctx, name, p.Identity.Subject, profile.login)
+		if err != nil {
+			return directory.Account{}, nil, err
+		}
+		what, why := decide(s.Mode, k)
+		switch what {
+		case useIt:
+			p.Trace.note("the account is %s, by its %s", k.UID, how(k))
+			return k.Account, nil, nil
+		case createIt:
+			a, err := d.create(ctx, by, name, p, profile)
+			if u, ok := errors.AsType[*store.UniqueError](err); ok {
+				if u.Attribute == "externalId" {
+					continue
+				}
+				return a, d.wait(ctx, name, p, profile, loginTaken), nil
+			}
+			if errors.Is(err, provision.ErrUnknownSource) {
+				return a, refusal(sourceDisabled, "the source switched on", "switched off"), nil
+			}
+			return a, nil, err
+		case askAdmin:
+			return directory.Account{}, d.wait(ctx, name, p, profile, why), nil
+		}
+		return directory.Account{}, refusal(why, "an active account of this subject", "none"), nil
+	}
+	return directory.Account{}, refusal(noAccount, "one account of this subject", "one that changed meanwhile"), nil
+}
+
+func how(k known) string {
+	if k.Approved {
+		return "subject, as an administrator linked it"
+	}
+	return "external id"
+}
+
+func (d *Door) look(ctx context.Context, source string, subject saml.Subject, login string) (k known, err error) {
+	err = d.engine.Store().Read(ctx, func(v *store.View) error {
+		a, err := v.SubjectAccount(ctx, source, subjectKey(subject), externalID(subject))
+		switch {
+		case err == nil:
+			k.found, k.SubjectAccount = true, a
+			return nil
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		k.left, err = v.Left(ctx, source, login)
+		return err
+	})
+	return k, err
+}
+
+// wait notes that an administrator must say whose sign-in this is.
+func (d *Door) wait(ctx context.Context, source string, p parked, f profile, why saml.Reason) *saml.Rejection {
+	now := d.c.Now()
+	err := d.engine.Store().PutPendingLink(ctx, store.PendingLink{Source: source, Subject: subjectKey(p.Identity.Subject),
+		Login: f.login, Email: f.mail, Trace: p.Trace.ID, First: now, Last: now})
+	no := refusal(why, "an account of this subject", "none; it waits for an administrator")
+	no.Cause = err
+	return no
+}
+
+// create makes the account, with no right but what rules give.
+func (d *Door) create(ctx context.Context, by store.By, source string, p parked, f profile) (directory.Account, error) {
+	r, err := d.engine.Apply(ctx, by, &directory.AccountChange{Source: source, UniqueLogin: true,
+		Edit: func(directory.Account) (directory.Account, error) {
+			return f.account(externalID(p.Identity.Subject))
+		}})
+	if err == nil {
+		p.Trace.note("the account %s was made", r.Account.UID)
+	}
+	return r.Account, err
+}
+
+// profile is what an assertion says of a person beside the subject.
+type profile struct{ login, display, given, family, mail string }
+
+// The names that identity providers use, first found first.
+var (
+	loginNames   = []string{"urn:oid:0.9.2342.19200300.100.1.1", "uid", "userName", "username", "login", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"}
+	mailNames    = []string{"urn:oid:0.9.2342.19200300.100.1.3", "mail", "email", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"}
+	displayNames = []string{"urn:oid:2.16.840.1.113730.3.1.241", "displayName", "urn:oid:2.5.4.3", "cn", "http://schemas.microsoft.com/identity/claims/displayname"}
+	givenNames   = []string{"urn:oid:2.5.4.42", "givenName", "firstName", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname"}
+	familyNames  = []string{"urn:oid:2.5.4.4", "sn", "lastName", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"}
+)
+
+func profileOf(who *saml.Identity) profile {
+	first := func(names []string) string {
+		for _, n := range names {
+			for _, a := range who.Attributes {
+				if a.Name == n && len(a.Values) > 0 && strings.TrimSpace(a.Values[0].Text) != "" {
+					return strings.TrimSpace(a.Values[0].Text)
+				}
+			}
+		}
+		return ""
+	}
+	f := profile{login: first(loginNames), display: first(displayNames), given: first(givenNames), family: first(familyNames), mail: first(mailNames)}
+	if f.login == "" && who.NameID.Format == saml.FormatEmail {
+		f.login = who.NameID.Value
+	}
+	if f.login == "" {
+		f.login = f.mail
+	}
+	if f.login == "" {
+		f.login = who.Subject.Value
+	}
+	if f.display == "" {
+		f.display = strings.TrimSpace(f.given + " " + f.family)
+	}
+	return f
+}
+
+// account is the profile as SCIM would say it, so that rules read one language.
+func (f profile) account(external string) (directory.Account, error) {
+	doc := map[string]any{"userName": f.login, "externalId": external, "active": true}
+	values := []directory.Value{
+		{Path: "active", Text: "true"}, {Path: "username", Text: directory.Fold(f.login)},
+	}
+	add := func(path, text string) {
+		if text != "" {
+			values = append(values, directory.Value{Path: path, Text: directory.Fold(text)})
+		}
+	}
+	add("displayname", f.display)
+	add("name.givenname", f.given)
+	add("name.familyname", f.family)
+	add("emails.value", f.mail)
+	if f.display != "" {
+		doc["displayName"] = f.display
+	}
+	if f.given+f.family != "" {
+		doc["name"] = map[string]string{"givenName": f.given, "familyName": f.family}
+	}
+	if f.mail != "" {
+		doc["emails"] = []map[string]any{{"value": f.mail, "primary": true}}
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return directory.Account{}, fmt.Errorf("write an account: %w", err)
+	}
+	slices.SortFunc(values, func(a, b directory.Value) int { return strings.Compare(a.Path, b.Path) })
+	return directory.Account{ExternalID: external, Login: f.login, Display: f.display, Email: f.mail, Active: true, Doc: text, Values: values}, nil
+}

@@ -1,0 +1,20 @@
+// Package login is the SAML door: what browsers and identity providers reach.
+//
+//	browser   GET  /login                   choose a source, or say an e-mail address
+//	browser   GET  /saml/{source}/login     a request goes out; the browser gets a secret
+//	IdP       POST /saml/{source}/acs       verified and parked; 303 to
+//	browser   GET  /finish?ticket=…         the same browser: account, groups, session
+//	browser   GET  /me                      what may I do, why, until when
+//	browser   POST /logout                  ends ours, then asks the IdP to end its own
+//	IdP       *    /saml/{source}/slo       the other way round, and the answers
+//	proxy     GET  /auth/verify             200 with a signed token, or 401
+//	anybody   GET  /saml/{source}/metadata, /.well-known/jwks.json
+//
+// A cookie that is SameSite=Lax does not come with the identity provider's POST,
+// but does with the GET after it: so the ACS gives no session, and /finish gives
+// one only to the browser that began. Whose account it is, decide says: by the
+// exact subject and nothing else, and never one that has left.
+//
+// Every attempt has an id of words. The person reads a sentence and the id; the
+// administrator reads under it what was expected, what came and what to change.
+package login

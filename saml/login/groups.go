@@ -1,0 +1,128 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"grantbridge/directory"
+	"grantbridge/provision"
+	"grantbridge/saml"
+	"grantbridge/store"
+)
+
+// groups does what the source's mode makes of the groups of a sign-in. Only
+// groups that are present are applied: absent and overage are unknown, and empty
+// is what a broken filter sends too. They change memberships of this source and
+// of nothing else.
+func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Account, p parked) (*saml.Rejection, error) {
+	g := p.Identity.Groups
+	if s.Groups == Ignore {
+		return nil, nil
+	}
+	var have []directory.Ref
+	err := d.engine.Store().Read(ctx, func(v *store.View) error {
+		all, err := v.GroupsOf(ctx, []directory.AccountID{a.ID})
+		have = all[a.ID]
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if g.State != saml.GroupsPresent {
+		p.Trace.note("the groups are %s, which changes nothing; %d memberships stay", g.State, len(have))
+		if g.Hint != "" {
+			p.Trace.note("%s", g.Hint)
+		}
+		return nil, nil
+	}
+	join, leave := differ(have, g.Values)
+	if s.Groups != Apply {
+		p.Trace.note("the groups are reported only: %d of the sign-in are not in the store, %d of the store are not in the sign-in", len(join), len(leave))
+		return nil, nil
+	}
+	return d.applyGroups(ctx, by, a, p.Trace, join, leave)
+}
+
+// differ says which groups, by folded name, are to be joined and left.
+func differ(have []directory.Ref, want []string) (join []string, leave []directory.Ref) {
+	has, wants := map[string]bool{}, map[string]bool{}
+	for _, r := range have {
+		has[directory.Fold(r.Display)] = true
+	}
+	for _, name := range want {
+		key := directory.Fold(name)
+		if !has[key] && !wants[key] {
+			join = append(join, name)
+		}
+		wants[key] = true
+	}
+	for _, r := range have {
+		if !wants[directory.Fold(r.Display)] {
+			leave = append(leave, r)
+		}
+	}
+	return join, leave
+}
+
+func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *trace, join []string, leave []directory.Ref) (*saml.Rejection, error) {
+	for _, g := range leave {
+		change := &directory.GroupChange{Source: a.Source, UID: g.UID, Members: directory.MemberChange{Remove: []string{a.UID}}}
+		if no, err := d.changeGroup(ctx, by, change); no != nil || err != nil {
+			return no, err
+		}
+	}
+	for _, name := range join {
+		if no, err := d.join(ctx, by, a, name); no != nil || err != nil {
+			return no, err
+		}
+	}
+	t.note("the groups were applied: joined %d, left %d", len(join), len(leave))
+	return nil, nil
+}
+
+// join makes the account a member of the group, which is made when the source
+// has none of that name.
+func (d *Door) join(ctx context.Context, by store.By, a directory.Account, name string) (*saml.Rejection, error) {
+	members := directory.MemberChange{Add: []string{a.UID}}
+	for try := 0; ; try++ {
+		uid, err := d.groupNamed(ctx, a.Source, name)
+		if err != nil {
+			return nil, err
+		}
+		change := &directory.GroupChange{Source: a.Source, UID: uid, Members: members, UniqueDisplay: true}
+		if uid == "" {
+			change.Edit = func(g directory.Group) (directory.Group, error) {
+				g.Display, g.Doc = name, []byte(`{}`)
+				g.Values = []directory.Value{{Path: "displayname", Text: directory.Fold(name)}}
+				return g, nil
+			}
+		}
+		no, err := d.changeGroup(ctx, by, change)
+		if _, taken := errors.AsType[*store.UniqueError](err); taken && try == 0 {
+			continue // somebody made it meanwhile
+		}
+		return no, err
+	}
+}
+
+func (d *Door) groupNamed(ctx context.Context, source, name string) (uid string, err error) {
+	err = d.engine.Store().Read(ctx, func(v *store.View) error {
+		found, _, err := v.Groups(ctx, source, directory.Query{Count: 2, Start: 1, NoTotal: true,
+			Filter: &directory.Filter{Op: directory.OpEq, Path: "displayname", Text: directory.Fold(name)}})
+		i := slices.IndexFunc(found, func(g directory.Group) bool { return !g.Deleted })
+		if i >= 0 {
+			uid = found[i].UID
+		}
+		return err
+	})
+	return uid, err
+}
+
+func (d *Door) changeGroup(ctx context.Context, by store.By, c *directory.GroupChange) (*saml.Rejection, error) {
+	_, err := d.engine.Apply(ctx, by, c)
+	if errors.Is(err, provision.ErrUnknownSource) {
+		return refusal(sourceDisabled, "the source switched on", "switched off"), nil
+	}
+	return nil, err
+}

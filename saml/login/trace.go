@@ -1,0 +1,169 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"grantbridge/access"
+	"grantbridge/saml"
+	"grantbridge/store"
+)
+
+//go:embed words.txt
+var wordText string
+
+var words = strings.Fields(wordText)
+
+// wordsOf is how many words an id has: five of 128 are 35 bits, and the store's
+// key finds the rare two that are equal.
+const wordsOf = 5
+
+func newID() string {
+	var b [wordsOf]byte
+	_, _ = rand.Read(b[:]) // never fails
+	out := make([]string, wordsOf)
+	for i, x := range b {
+		out[i] = words[int(x)%len(words)] // 128 divides 256
+	}
+	return strings.Join(out, "-")
+}
+
+// trace is what the administrator reads of an attempt. It has no value of an
+// attribute, no NameID and nothing of the message as it came.
+type trace struct {
+	ID     string          `json:"id"`
+	Source string          `json:"source"`
+	At     time.Time       `json:"at"`
+	Person access.PersonID `json:"person,omitempty"`
+
+	Want string `json:"expected,omitempty"`
+	Got  string `json:"received,omitempty"`
+	Fix  string `json:"change,omitempty"`
+	Says string `json:"told,omitempty"`
+
+	Issuer     string      `json:"issuer,omitempty"`
+	Subject    string      `json:"subject,omitempty"` // its kind and name
+	Context    string      `json:"authn_context,omitempty"`
+	Clock      string      `json:"clock_offset,omitempty"`
+	Key        string      `json:"key,omitempty"`
+	Encrypted  bool        `json:"encrypted,omitempty"`
+	Attributes []attribute `json:"attributes,omitempty"`
+	GroupState string      `json:"groups,omitempty"`
+	Groups     []string    `json:"group_names,omitempty"`
+	Notes      []string    `json:"notes,omitempty"`
+	Gives      []string    `json:"gives,omitempty"`
+}
+
+// attribute is an attribute with its values redacted to their lengths.
+type attribute struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+func (d *Door) trace(source string) *trace {
+	return &trace{ID: newID(), Source: source, At: d.c.Now().UTC()}
+}
+
+func (t *trace) note(format string, args ...any) {
+	t.Notes = append(t.Notes, fmt.Sprintf(format, args...))
+}
+
+const maxShown = 50
+
+// identity notes what a verified assertion said.
+func (t *trace) identity(who *saml.Identity, now time.Time) {
+	t.Issuer, t.Context, t.Key, t.Encrypted = who.Issuer, who.AuthnContext, who.Key, who.Encrypted
+	t.Subject = string(who.Subject.Kind) + " " + who.Subject.Name
+	t.Clock = now.Sub(who.IssuedAt).Round(time.Millisecond).String()
+	if who.Subject.Reassignable {
+		t.note("the subject is of a kind that identity providers give to somebody else later; prefer an immutable one")
+	}
+	for i, a := range who.Attributes {
+		if i == maxShown {
+			t.note("%d attributes more", len(who.Attributes)-i)
+			break
+		}
+		shown := attribute{Name: a.Name, Values: []string{}}
+		for j, v := range a.Values {
+			if j == 5 {
+				shown.Values = append(shown.Values, fmt.Sprintf("and %d more", len(a.Values)-j))
+				break
+			}
+			shown.Values = append(shown.Values, fmt.Sprintf("(%d characters)", len([]rune(v.Text))))
+		}
+		t.Attributes = append(t.Attributes, shown)
+	}
+	t.GroupState = who.Groups.State.String()
+	t.Groups = who.Groups.Values[:min(len(who.Groups.Values), maxShown)]
+}
+
+// gives notes what the person holds now.
+func (d *Door) gives(ctx context.Context, t *trace) {
+	p, ok := d.engine.PersonByID(t.Person)
+	if !ok {
+		return
+	}
+	all, err := d.engine.WhatCan(ctx, p.UID, "")
+	if err != nil {
+		return
+	}
+	count := map[access.Level]int{}
+	for _, h := range all {
+		count[h.Level]++
+	}
+	for l := access.Superuser; l > access.NoAccess; l-- {
+		if n := count[l]; n > 0 {
+			t.Gives = append(t.Gives, fmt.Sprintf("%s on %d sites", l, n))
+		}
+	}
+}
+
+// keep stores the trace.
+func (d *Door) keep(ctx context.Context, t *trace, outcome string, reason saml.Reason) error {
+	body, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	d.c.Log.Info("sign-in", "source", t.Source, "trace", t.ID, "outcome", outcome, "reason", string(reason))
+	return d.engine.Store().PutTrace(ctx, store.LoginTrace{ID: t.ID, Source: t.Source, At: t.At, Outcome: outcome, Reason: string(reason), Person: t.Person, Body: body})
+}
+
+// refused makes an error of package saml a rejection.
+func refused(err error) *saml.Rejection {
+	if no, ok := errors.AsType[*saml.Rejection](err); ok {
+		return no
+	}
+	return &saml.Rejection{Reason: saml.InternalError, Want: "a request", Got: "none", Cause: err}
+}
+
+// refuse shows the sentence and the id, and keeps the rest for the administrator.
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *trace, no *saml.Rejection) error {
+	said := sayingOf(no)
+	t.Want, t.Got, t.Fix, t.Says = no.Want, no.Got, said.fix, said.says
+	if no.Cause != nil {
+		d.c.Log.Error("sign-in", "source", t.Source, "trace", t.ID, "reason", string(no.Reason), "error", no.Cause)
+	}
+	outcome := "refused"
+	if no.Reason == linkPending || no.Reason == loginTaken {
+		outcome = "waiting"
+	}
+	if err := d.keep(r.Context(), t, outcome, no.Reason); err != nil {
+		return err
+	}
+	status := http.StatusForbidden
+	if no.Reason == saml.StoreUnavailable {
+		status = http.StatusServiceUnavailable
+	}
+	return d.page(w, status, "refused", "Not signed in", refusedView{said.says, t.ID})
+}
+
+func isUnavailable(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrOverloaded)
+}
