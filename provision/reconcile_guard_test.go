@@ -326,7 +326,7 @@ func TestAnUnattendedRunStaysWithinItsLimits(t *testing.T) {
 		c.team("Team-all", c.staff(60)...)
 		c.sync(provision.SyncApplied)
 		held := 0
-		for range 40 {
+		for range 25 {
 			saved := c.clone()
 			for range 1 + r.IntN(40) {
 				c.edit(r)

@@ -121,7 +121,7 @@ func TestRunsConverge(t *testing.T) {
 		c.limits = unlimited
 		r := rand.New(rand.NewPCG(1, 2))
 		c.staff(12)
-		for round := range 25 {
+		for round := range 12 {
 			for range 1 + r.IntN(8) {
 				c.edit(r)
 			}
@@ -164,7 +164,7 @@ func (c *corp) audited(since int64, want provision.SyncCounts) {
 
 // Invariant 6: a run that ends anywhere is finished by the next.
 func TestAnInterruptedRunIsFinishedByTheNext(t *testing.T) {
-	for _, at := range []int{1, 2, 5, 9, 14, 22, 30} {
+	for _, at := range []int{1, 3, 9, 22} {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			eachCorp(t, func(c *corp) {
 				c.limits = unlimited

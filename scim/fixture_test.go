@@ -132,7 +132,11 @@ func (f fixture) run(t *testing.T, st *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := openHouse(t, st, scim.Config{Sources: map[string]scim.Source{"okta": {Profile: profile}}})
+	f.play(t, openHouse(t, st, scim.Config{Sources: map[string]scim.Source{"okta": {Profile: profile}}}))
+}
+
+// play plays the fixture in a house.
+func (f fixture) play(t *testing.T, h *house) {
 	h.agent = f.head["agent"]
 	if f.mapping != "" {
 		_, _, err := h.e.SetMapping(t.Context(), operator, "fixture", []byte(f.mapping), "", "")

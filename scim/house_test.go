@@ -29,6 +29,10 @@ type house struct {
 	source string
 	secret string
 	agent  string
+	// edit, when set, changes the body of a request before it is sent.
+	edit func(method, path, body string) string
+	// answers are all that came back, with their headers.
+	answers logged
 }
 
 var operator = store.By{Actor: "cli:test", Via: "cli", Reason: "test"}
@@ -119,6 +123,9 @@ func (h *house) send(method, path, body string, headers ...string) reply {
 }
 
 func (h *house) try(method, path, body string, headers ...string) (reply, error) {
+	if h.edit != nil {
+		body = h.edit(method, path, body)
+	}
 	req, err := http.NewRequestWithContext(context.Background(), method, h.server.URL+"/scim/v2/"+h.source+path, strings.NewReader(body))
 	if err != nil {
 		return reply{}, err
@@ -144,6 +151,7 @@ func (h *house) try(method, path, body string, headers ...string) (reply, error)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
+	fmt.Fprintln(&h.answers, res.Header, string(b))
 	r := reply{status: res.StatusCode, header: res.Header, text: string(b)}
 	if len(b) > 0 {
 		if bad := json.Unmarshal(b, &r.body); bad != nil && err == nil {

@@ -96,7 +96,7 @@ func (n *reader) resource(c *Canonical, body map[string]any) error {
 			continue
 		}
 		if urn, ok := n.foreignURN(key, body[key]); ok {
-			c.Doc[urn] = body[key]
+			c.Doc[urn] = withoutSecrets(body[key])
 			continue
 		}
 		t, err := n.resolve(key)
@@ -197,6 +197,7 @@ func (n *reader) inside(urn, key string) (target, error) {
 	}
 	a, _ := unknownAttr(key)
 	a.urn, a.path = urn, strings.ToLower(urn)+":"+a.path
+	a.hide()
 	return target{attr: a, urn: urn}, nil
 }
 

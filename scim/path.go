@@ -137,6 +137,7 @@ func (n *reader) resolveKin(urn, rest string) (target, error) {
 	a, sub := unknownAttr(rest)
 	if extends {
 		a = &attr{name: a.name, urn: urn, path: strings.ToLower(urn + ":" + a.name), typ: "string", returned: "default", mutability: "readWrite", unknown: true}
+		a.hide()
 		if sub != nil {
 			sub = a.sub(sub.name)
 		}

@@ -52,7 +52,9 @@ func (a *attr) sub(name string) *attr {
 		}
 	}
 	if a.unknown {
-		return &attr{name: name, path: a.path + "." + strings.ToLower(name), urn: a.urn, typ: "string", parent: a, unknown: true}
+		s := &attr{name: name, path: a.path + "." + strings.ToLower(name), urn: a.urn, typ: "string", parent: a, unknown: true}
+		s.hide()
+		return s
 	}
 	return nil
 }
@@ -264,6 +266,7 @@ func unknownAttr(path string) (top, sub *attr) {
 	if urn != "" {
 		top.path = strings.ToLower(urn) + ":" + top.path
 	}
+	top.hide()
 	if dotted {
 		sub = top.sub(rest)
 	}

@@ -10,7 +10,7 @@ import (
 // adds (RFC 7643 2.5).
 func (n *reader) value(a *attr, v any) (any, error) {
 	if a.unknown {
-		return v, nil
+		return withoutSecrets(v), nil
 	}
 	if a.multi {
 		return n.many(a, v)
@@ -172,7 +172,9 @@ func (n *reader) parts(a *attr, in map[string]any) (any, error) {
 			if !n.use(RuleUnknown, "%s.%s is no known attribute; kept as it is", a.title(), clip(key)) {
 				return nil, invalidValue("%s has no sub-attribute %q", a.title(), clip(key))
 			}
-			out[key] = v
+			if !isSecret(key) {
+				out[key] = withoutSecrets(v)
+			}
 			continue
 		}
 		w, err := n.value(sub, v)
