@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"sync"
 )
 
 // Wire says what happens to the bytes that a server sends on one connection.
@@ -23,7 +22,6 @@ type wire struct {
 	w       Wire
 	sent    int
 	secured *tls.Conn // after StartTLS
-	stalled sync.Mutex
 }
 
 // Write sends what Wire leaves of p.
