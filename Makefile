@@ -11,7 +11,7 @@ help: ## this list
 build: ## the binary, ./grantbridge
 	CGO_ENABLED=0 go build -trimpath -o grantbridge ./cmd/grantbridge
 
-test: ## everything that must pass: formatting, vet, all tests on SQLite and PostgreSQL
+test: ## everything that must pass: formatting, vet, all tests on SQLite, PostgreSQL and OpenLDAP
 	@scripts/test.sh
 
 check: ## quick: formatting, vet, staticcheck, house rules, documents
@@ -41,4 +41,5 @@ bench-cycle: ## the first cycle of 100,000 people and 1,000,000 memberships on b
 
 clean: ## what the targets left
 	-scripts/postgres.sh stop
+	-scripts/slapd.sh stop
 	rm -rf .cache grantbridge

@@ -26,7 +26,7 @@ func TestDefaultMatrix(t *testing.T) {
 		{access.Admin, "site:update access:manage user:invite user:list gdpr:manage gdpr:delete reports:invalidate alerts:manage reports:schedule_all"},
 		{access.Admin, "segments:share dashboards:share export:raw dashboards:copy_to_user"},
 		{access.Superuser, "superuser site:create site:delete users:manage user:create user:delete plugins:manage settings.global:manage access:bind"},
-		{access.NoAccess, "decisions:ask"},
+		{access.NoAccess, "decisions:ask events:read"},
 	} {
 		for name := range strings.FieldsSeq(row.actions) {
 			a, ok := c.Lookup(name)

@@ -23,7 +23,10 @@ type AccountChange struct {
 	// UniqueLogin refuses the change when another account of the source has the
 	// login, compared by Fold.
 	UniqueLogin bool
-	Delete      bool
+	// Unique are the paths of values that no other account of the source may
+	// have; else the change is refused.
+	Unique []string
+	Delete bool
 }
 
 // From is the source that says so.
@@ -40,6 +43,7 @@ type GroupChange struct {
 	// UniqueDisplay refuses the change when another group of the source has the
 	// display name, compared by Fold.
 	UniqueDisplay bool
+	Unique        []string // as of AccountChange
 	Delete        bool
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -21,7 +20,9 @@ type Result struct {
 	store.Receipt
 	Account        directory.Account // after; of an AccountChange
 	Group          directory.Group   // after; of a GroupChange
-	Added, Removed int               // memberships
+	AccountBefore  directory.Account
+	GroupBefore    directory.Group
+	Added, Removed int // memberships
 	Parked         int
 }
 
@@ -48,23 +49,41 @@ func (e *Engine) Apply(ctx context.Context, by store.By, c directory.Change) (Re
 
 // commitChange commits c and counts the people it took something from.
 func (e *Engine) commitChange(ctx context.Context, by store.By, c directory.Change) (r Result, removed int, err error) {
+	op, err := opOf(c)
+	if err != nil {
+		return r, 0, err
+	}
+	receipt, err := e.st.Do(ctx, by, op)
+	r, removed = resultOf(op)
+	r.Receipt = receipt
+	return r, removed, err
+}
+
+// opOf is the store's operation for c.
+func opOf(c directory.Change) (store.Op, error) {
 	switch c := c.(type) {
 	case *directory.AccountChange:
-		op := &store.ChangeAccount{Change: c}
-		r.Receipt, err = e.st.Do(ctx, by, op)
-		r.Account = op.After
+		return &store.ChangeAccount{Change: c}, nil
+	case *directory.GroupChange:
+		return &store.ChangeGroup{Change: c}, nil
+	}
+	return nil, fmt.Errorf("no such change: %T", c)
+}
+
+// resultOf is what op found and made, and how many people it took something
+// from.
+func resultOf(op store.Op) (r Result, removed int) {
+	switch op := op.(type) {
+	case *store.ChangeAccount:
+		r.AccountBefore, r.Account = op.Before, op.After
 		if op.Before.Active && !op.After.Active {
 			removed = 1
 		}
-	case *directory.GroupChange:
-		op := &store.ChangeGroup{Change: c}
-		r.Receipt, err = e.st.Do(ctx, by, op)
-		r.Group, r.Added, r.Removed, r.Parked = op.After, op.Added, op.Removed, op.Parked
+	case *store.ChangeGroup:
+		r.GroupBefore, r.Group, r.Added, r.Removed, r.Parked = op.Before, op.After, op.Added, op.Removed, op.Parked
 		removed = op.Removed
-	default:
-		err = fmt.Errorf("no such change: %T", c)
 	}
-	return r, removed, err
+	return r, removed
 }
 
 // checkBurst refuses a removal that the source's burst limit has no room for.
@@ -137,34 +156,4 @@ func (e *Engine) charge(source string, removed int) {
 	e.burstMu.Lock()
 	e.heard[source] = now
 	e.burstMu.Unlock()
-}
-
-// AuthenticateSCIM finds the live bearer token of a source's SCIM door;
-// ErrUnauthenticated, or ErrUnknownSource.
-func (e *Engine) AuthenticateSCIM(source, secret string) (store.SCIMToken, error) {
-	s, ok := e.picture.Load().sources[source]
-	if !ok || s.Disabled {
-		return store.SCIMToken{}, ErrUnknownSource
-	}
-	t, ok := e.names.scimToken(source, secret, e.cfg().Now())
-	if !ok && e.catchUpWith(secret, "gbs_") {
-		t, ok = e.names.scimToken(source, secret, e.cfg().Now())
-	}
-	if !ok {
-		return store.SCIMToken{}, ErrUnauthenticated
-	}
-	return t, nil
-}
-
-func (n *names) scimToken(source, secret string, now time.Time) (store.SCIMToken, bool) {
-	digest := string(store.Digest(secret))
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	i := slices.IndexFunc(n.scim, func(t store.SCIMToken) bool {
-		return t.Source == source && string(t.Digest) == digest && t.Revoked.IsZero() && (t.Expires.IsZero() || now.Before(t.Expires))
-	})
-	if i < 0 {
-		return store.SCIMToken{}, false
-	}
-	return n.scim[i], true
 }

@@ -64,24 +64,34 @@ type Engine struct {
 
 	advancing sync.Mutex // one advance at a time
 	picture   atomic.Pointer[picture]
+	observer  atomic.Pointer[func(before, after *access.Snapshot)]
+
+	used   uses
+	access accessTokens
 
 	catchUp *rate.Limiter // for credentials that are not known yet
 
 	burstMu sync.Mutex
 	bursts  map[string]*rate.Limiter
 	heard   map[string]time.Time // when a source last changed something
+
+	knownMu   sync.Mutex
+	lastKnown map[string]*Known // of directories that this process reads
+	approvers map[string]Approver
 }
 
 // New makes an engine on st and loads the first snapshot.
 func New(ctx context.Context, st *store.Store, c Config) (*Engine, error) {
 	c = c.withDefaults()
 	e := &Engine{
-		st:      st,
-		holder:  access.NewHolder(c.MaxStaleness),
-		names:   newNames(),
-		catchUp: rate.NewLimiter(5, 5),
-		bursts:  map[string]*rate.Limiter{},
-		heard:   map[string]time.Time{},
+		st:        st,
+		holder:    access.NewHolder(c.MaxStaleness),
+		names:     newNames(),
+		catchUp:   rate.NewLimiter(5, 5),
+		bursts:    map[string]*rate.Limiter{},
+		heard:     map[string]time.Time{},
+		lastKnown: map[string]*Known{},
+		approvers: map[string]Approver{},
 	}
 	e.config.Store(&c)
 	if err := e.putSources(ctx, c.Sources); err != nil {
@@ -149,6 +159,10 @@ func (e *Engine) putSources(ctx context.Context, configured []store.Source) erro
 // is gone is waited for; meanwhile answers become stale after MaxStaleness.
 func (e *Engine) Run(ctx context.Context) error {
 	const patience = time.Second
+	var beside sync.WaitGroup
+	beside.Go(func() { e.tellUsesUntil(ctx) })
+	beside.Go(func() { e.warnOfEnds(ctx, time.Hour) })
+	defer beside.Wait()
 	for ctx.Err() == nil {
 		if err := e.follow(ctx, patience); err != nil && ctx.Err() == nil {
 			e.cfg().Log.Error("cannot follow the store; answers become stale", "error", err, "after", e.cfg().MaxStaleness)

@@ -256,6 +256,7 @@ func (e *Engine) advance(ctx context.Context) error {
 		e.names.update(next, c, people)
 		e.picture.Store(next)
 		e.holder.Set(next.snapshot, asked)
+		e.observed(old, next)
 		return nil
 	})
 }

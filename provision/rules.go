@@ -206,7 +206,8 @@ func (e *Engine) RestoreMapping(ctx context.Context, by store.By, version int64,
 }
 
 // ApplyHold does a held plan whose hash an administrator has seen: exactly that
-// plan, or nothing (store.ErrPrecondition).
+// plan, or nothing (store.ErrPrecondition). The plan of a directory's run is done
+// by reading the directory again; version is then 0.
 func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash string) (version int64, err error) {
 	h, err := e.hold(ctx, id)
 	if err != nil {
@@ -214,6 +215,9 @@ func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash stri
 	}
 	if hash != h.Hash {
 		return 0, &InvalidError{Says: fmt.Sprintf("held plan %d has hash %s, not %s; look at it again before you apply it", id, h.Hash, hash)}
+	}
+	if h.Kind == "ldap" {
+		return 0, e.applyHeldRun(ctx, by, h)
 	}
 	version, _, err = e.SetMapping(ctx, by, fmt.Sprintf("held plan %d", id), h.Payload, fmt.Sprintf("held plan %d, approved", id), hash)
 	if errors.Is(err, store.ErrPrecondition) {

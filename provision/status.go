@@ -115,3 +115,26 @@ func groupStatus(set *mapping.Set, g directory.Group) GroupStatus {
 	}
 	return s
 }
+
+// RulesFor says what the live rules do with a group, also with one that was not
+// taken over yet.
+func (e *Engine) RulesFor(g directory.Group) mapping.GroupState {
+	if set := e.picture.Load().set; set != nil {
+		return set.State(g)
+	}
+	return mapping.GroupState{}
+}
+
+// RuleSays is a live rule in one sentence, or "".
+func (e *Engine) RuleSays(id string) string {
+	p := e.picture.Load()
+	if p.set == nil {
+		return ""
+	}
+	for _, r := range p.set.Rules(nil) {
+		if r.ID == id {
+			return r.Says
+		}
+	}
+	return ""
+}

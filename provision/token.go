@@ -143,5 +143,6 @@ func (e *Engine) Authenticate(secret string) (access.PersonID, access.Credential
 	if !ok || t.Revoked || !t.Expires.IsZero() && !e.cfg().Now().Before(t.Expires) {
 		return 0, access.Credential{}, ErrUnauthenticated
 	}
+	e.used.token(id, e.cfg().Now())
 	return t.Owner, access.TokenOf(id), nil
 }

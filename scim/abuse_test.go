@@ -111,8 +111,9 @@ func TestWhatNoIndexHoldsIsRefused(t *testing.T) {
 }
 
 func TestPanicIsAnErrorDocument(t *testing.T) {
-	w := httptest.NewRecorder()
-	scim.New(nil, scim.Config{Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, httptest.NewRequest("GET", "/scim/v2/okta/Users", nil))
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/scim/v2/okta/Users", nil)
+	r.Header.Set("Authorization", "Bearer x")
+	scim.New(nil, scim.Config{Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
 	if w.Code != 500 || !strings.Contains(w.Body.String(), "urn:ietf:params:scim:api:messages:2.0:Error") || strings.Contains(w.Body.String(), "nil") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}

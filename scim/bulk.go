@@ -64,7 +64,7 @@ func (c *call) readBulk(v any) (*bulkRun, error) {
 	if !ok {
 		return nil, invalidSyntax("the body must be a BulkRequest object")
 	}
-	n := c.reader(users)
+	n := c.reader(c.policy.types.user)
 	ops := list(body["Operations"])
 	for key, v := range body {
 		if len(ops) == 0 && strings.EqualFold(key, "Operations") && n.use(RuleOperationsCase, "%s", key) {
@@ -92,7 +92,7 @@ func (b *bulkRun) read(ops []any) error {
 		if !ok {
 			return inOperation(i, invalidSyntax("an operation is an object"))
 		}
-		o := readBulkOp(in)
+		o := readBulkOp(b.c.policy.types, in)
 		if o.bulkID != "" && b.byID[o.bulkID] != nil {
 			return inOperation(i, invalidSyntax("the bulkId %q stands twice", clip(o.bulkID)))
 		}
@@ -104,11 +104,11 @@ func (b *bulkRun) read(ops []any) error {
 	return nil
 }
 
-func readBulkOp(in map[string]any) *bulkOp {
+func readBulkOp(t *types, in map[string]any) *bulkOp {
 	o := &bulkOp{bulkID: text(in, "bulkId")}
 	o.method, o.body, o.ifMatch = strings.ToUpper(text(in, "method")), in["data"], text(in, "version")
 	endpoint, key, _ := strings.Cut(strings.Trim(text(in, "path"), "/"), "/")
-	o.of, o.key = resourceAt(endpoint), key
+	o.of, o.key = t.at(endpoint), key
 	switch {
 	case o.of == nil || strings.Contains(key, "/"):
 		o.err = invalidValue("path must be /Users, /Groups, or one of them and an id, not %q", clip(text(in, "path")))
@@ -166,13 +166,13 @@ func (b *bulkRun) all(ctx context.Context) {
 // independent is how many operations from i on create users that have nothing
 // to do with each other. None are, when the caller wants to stop at an error.
 func (b *bulkRun) independent(i int) int {
-	if b.limit > 0 {
+	if b.limit > 0 || b.c.trial != nil {
 		return 0
 	}
 	seen := map[string]bool{}
 	for n, o := range b.ops[i:] {
 		data, _ := o.body.(map[string]any)
-		if o.state != waiting || o.err != nil || o.method != http.MethodPost || o.of != users || len(o.refs) > 0 {
+		if o.state != waiting || o.err != nil || o.method != http.MethodPost || o.of.group || len(o.refs) > 0 {
 			return n
 		}
 		for key, v := range data {
@@ -196,12 +196,12 @@ func (b *bulkRun) together(ctx context.Context, ops []*bulkOp) {
 	forks := make([]call, bulkWorkers)
 	for w := range forks {
 		forks[w] = *b.c
-		forks[w].rewrites, forks[w].parked = nil, 0
+		forks[w].rewrites, forks[w].effects, forks[w].parked = nil, nil, 0
 		wg.Go(func() {
 			c := &forks[w]
 			for i := w; i < len(ops); i += bulkWorkers {
 				if ops[i].out, ops[i].err = c.safely(ctx, ops[i].intent); ops[i].err == nil {
-					ops[i].key = ops[i].out.uid(users)
+					ops[i].key = ops[i].out.uid(ops[i].of)
 				}
 			}
 		})
@@ -209,6 +209,7 @@ func (b *bulkRun) together(ctx context.Context, ops []*bulkOp) {
 	wg.Wait()
 	for _, f := range forks {
 		b.c.rewrites = append(b.c.rewrites, f.rewrites...)
+		b.c.effects = append(b.c.effects, f.effects...)
 	}
 	for _, o := range ops {
 		o.state = done
@@ -351,7 +352,7 @@ func (b *bulkRun) result(o *bulkOp) map[string]any {
 		return r
 	}
 	status := o.out.status
-	if status == http.StatusOK && o.method == http.MethodPatch && o.of == groups {
+	if status == http.StatusOK && o.method == http.MethodPatch && o.of.group {
 		status = http.StatusNoContent
 	}
 	r["status"] = itoa(status)

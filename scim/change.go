@@ -29,35 +29,35 @@ type outcome struct {
 }
 
 func (o outcome) uid(of *resource) string {
-	if of == groups {
+	if of.group {
 		return o.group.UID
 	}
 	return o.account.UID
 }
 
 func (o outcome) revision(of *resource) int64 {
-	if of == groups {
+	if of.group {
 		return o.group.Revision
 	}
 	return o.account.Revision
 }
 
-// do does one change, and drops its body.
-func (c *call) do(ctx context.Context, in *intent) (outcome, error) {
+// perform does one change, and drops its body.
+func (c *call) perform(ctx context.Context, in *intent) (outcome, error) {
 	if in.method == http.MethodDelete {
 		return c.remove(ctx, in)
 	}
 	if err := c.countOperations(in.body); err != nil {
 		return outcome{}, err
 	}
-	form, err := normalise(c.policy, Request{Method: in.method, Group: in.of == groups, Body: in.body})
+	form, err := normalise(c.policy, Request{Method: in.method, Group: in.of.group, Body: in.body})
 	in.body = nil // a hundred thousand members are not kept through the commit
 	c.rewrites = append(c.rewrites, form.Rewrites...)
 	if err != nil {
 		return outcome{}, err
 	}
 	c.policy = form.policy
-	if in.of == groups {
+	if in.of.group {
 		return c.changeGroup(ctx, in, form)
 	}
 	return c.changeUser(ctx, in, form)
@@ -80,21 +80,21 @@ func tooMany(most int) *Error {
 
 func (c *call) remove(ctx context.Context, in *intent) (outcome, error) {
 	var change directory.Change = &directory.AccountChange{Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), Delete: true}
-	if in.of == groups {
+	if in.of.group {
 		change = &directory.GroupChange{Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), Delete: true}
 	}
-	_, err := c.engine.Apply(ctx, c.by(true), change)
+	_, err := c.apply(ctx, c.by(true), change)
 	return outcome{status: http.StatusNoContent}, err
 }
 
 func (c *call) changeUser(ctx context.Context, in *intent, form Canonical) (outcome, error) {
 	change := &directory.AccountChange{
-		Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), UniqueLogin: true,
+		Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), UniqueLogin: true, Unique: in.of.uniquePaths(),
 		Edit: func(old directory.Account) (directory.Account, error) { return form.editUser(old) },
 	}
-	res, err := c.engine.Apply(ctx, c.by(form.Revokes), change)
+	res, err := c.apply(ctx, c.by(form.Revokes), change)
 	if err != nil {
-		return c.again(ctx, in, form, err)
+		return c.again(ctx, in, form, spelt(in.of, err))
 	}
 	return outcome{status: statusOf(in), account: res.Account}, nil
 }
@@ -102,7 +102,7 @@ func (c *call) changeUser(ctx context.Context, in *intent, form Canonical) (outc
 func (c *call) changeGroup(ctx context.Context, in *intent, form Canonical) (outcome, error) {
 	change := &directory.GroupChange{
 		Source: c.source, UID: in.key, IfMatch: ifMatch(in.ifMatch), UniqueDisplay: form.policy.uniqueDisplay,
-		Members: form.Members,
+		Unique: in.of.uniquePaths(), Members: form.Members,
 	}
 	if form.Doc != nil || len(form.Ops) > 0 {
 		change.Edit = func(old directory.Group) (directory.Group, error) { return form.editGroup(old) }
@@ -110,12 +110,25 @@ func (c *call) changeGroup(ctx context.Context, in *intent, form Canonical) (out
 	if in.method == http.MethodPut && !form.membersSaid && c.policy.profile == Strict {
 		change.Members.Replace = true
 	}
-	res, err := c.engine.Apply(ctx, c.by(form.Revokes || change.Members.Replace && in.method != http.MethodPost), change)
+	res, err := c.apply(ctx, c.by(form.Revokes || change.Members.Replace && in.method != http.MethodPost), change)
 	if err != nil {
-		return c.again(ctx, in, form, err)
+		return c.again(ctx, in, form, spelt(in.of, err))
 	}
 	c.parked += res.Parked
 	return outcome{status: statusOf(in), group: res.Group}, nil
+}
+
+// spelt names the attribute of a UniqueError as the schema does; the store knows
+// its path only.
+func spelt(of *resource, err error) error {
+	taken, ok := errors.AsType[*store.UniqueError](err)
+	if !ok {
+		return err
+	}
+	if i := slices.IndexFunc(of.unique, func(a *attr) bool { return a.path == taken.Attribute }); i >= 0 {
+		return &store.UniqueError{Attribute: of.unique[i].title(), Value: taken.Value, UID: taken.UID}
+	}
+	return err
 }
 
 func statusOf(in *intent) int {
@@ -127,36 +140,49 @@ func statusOf(in *intent) int {
 
 // editUser makes of the account as it is the account as it shall be. It is pure.
 func (c Canonical) editUser(old directory.Account) (directory.Account, error) {
-	if c.Doc == nil {
-		doc, err := accountDoc(old)
-		if err != nil {
-			return old, err
-		}
-		if err := applyOps(users, doc, c.Ops); err != nil {
-			return old, err
-		}
-		return liftAccount(doc)
-	}
-	doc := clone(c.Doc).(map[string]any)
-	if !c.activeSaid {
-		// A PUT that does not mention active must not let anybody in again.
-		doc["active"] = old.UID == "" || old.Active
-	}
-	return liftAccount(doc)
-}
-
-func (c Canonical) editGroup(old directory.Group) (directory.Group, error) {
-	if c.Doc != nil {
-		return liftGroup(c.Doc)
-	}
-	doc, err := groupDoc(old)
+	of := c.policy.types.user
+	doc, err := c.edited(of, func() (map[string]any, error) { return accountDoc(old) }, old.UID == "")
 	if err != nil {
 		return old, err
 	}
-	if err := applyOps(groups, doc, c.Ops); err != nil {
+	if c.Doc != nil && !c.activeSaid {
+		// A PUT that does not mention active must not let anybody in again.
+		doc["active"] = old.UID == "" || old.Active
+	}
+	return liftAccount(of, doc)
+}
+
+func (c Canonical) editGroup(old directory.Group) (directory.Group, error) {
+	of := c.policy.types.group
+	doc, err := c.edited(of, func() (map[string]any, error) { return groupDoc(old) }, old.UID == "")
+	if err != nil {
 		return old, err
 	}
-	return liftGroup(doc)
+	return liftGroup(of, doc)
+}
+
+// edited is the document as it shall be; stored reads it as it is.
+func (c Canonical) edited(of *resource, stored func() (map[string]any, error), isNew bool) (map[string]any, error) {
+	doc := c.Doc
+	if doc != nil {
+		doc = clone(doc).(map[string]any)
+	} else {
+		var err error
+		if doc, err = stored(); err != nil {
+			return nil, err
+		}
+		if err := applyOps(of, doc, c.Ops); err != nil {
+			return nil, err
+		}
+	}
+	if isNew || !of.fixes {
+		return doc, nil
+	}
+	before, err := stored()
+	if err != nil {
+		return nil, err
+	}
+	return doc, keepFixed(of, before, doc, c.Doc != nil)
 }
 
 // accountDoc is an account's document. An account that another door made has
@@ -198,7 +224,7 @@ func (c *call) again(ctx context.Context, in *intent, form Canonical, err error)
 	out := outcome{status: http.StatusCreated}
 	same := false
 	readErr := c.engine.Store().Read(ctx, func(v *store.View) (err error) {
-		if in.of == groups {
+		if in.of.group {
 			out.group, same, err = c.sameGroup(ctx, v, taken.UID, form)
 			return err
 		}

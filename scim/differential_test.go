@@ -35,7 +35,7 @@ func populate(t *testing.T, st *store.Store) *world {
 	w := &world{store: st, records: map[*resource]map[string]Record{users: {}, groups: {}}}
 	for i := range 40 {
 		res, err := e.Apply(ctx, store.By{Actor: "scim:okta", Via: "scim", Lane: store.LaneNormal}, &directory.AccountChange{Source: "okta",
-			Edit: func(directory.Account) (directory.Account, error) { return liftAccount(userDoc(i)) }})
+			Edit: func(directory.Account) (directory.Account, error) { return liftAccount(users, userDoc(i)) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func populate(t *testing.T, st *store.Store) *world {
 		}
 		_, err := e.Apply(ctx, store.By{Actor: "scim:okta", Via: "scim", Lane: store.LaneNormal}, &directory.GroupChange{Source: "okta", Members: directory.MemberChange{Add: members},
 			Edit: func(directory.Group) (directory.Group, error) {
-				return liftGroup(map[string]any{"displayName": words[i] + fmt.Sprint(i), "externalId": words[i], "badge": words[(i+3)%len(words)]})
+				return liftGroup(groups, map[string]any{"displayName": words[i] + fmt.Sprint(i), "externalId": words[i], "badge": words[(i+3)%len(words)]})
 			}})
 		if err != nil {
 			t.Fatal(err)

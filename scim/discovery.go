@@ -2,6 +2,7 @@ package scim
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/elimity-com/scim/schema"
@@ -14,19 +15,7 @@ func (c *call) serviceProviderConfig() error {
 		return err
 	}
 	yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
-	schemes := []any{map[string]any{
-		"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
-		"description": "A token of this source, as the Authorization header's Bearer",
-		"specUri":     "https://www.rfc-editor.org/info/rfc6750",
-	}}
-	if c.policy.profile != Strict {
-		schemes = append(schemes, map[string]any{
-			"type": "httpbasic", "name": "HTTP Basic", "primary": false,
-			"description": "The same token as the password, with any user name",
-			"specUri":     "https://www.rfc-editor.org/info/rfc7617",
-		})
-	}
-	return c.json(http.StatusOK, map[string]any{
+	doc := map[string]any{
 		"schemas": []string{urnConfig},
 		"patch":   yes, "sort": yes, "etag": yes, "changePassword": no,
 		"bulk":   map[string]any{"supported": true, "maxOperations": c.MaxOperations, "maxPayloadSize": c.MaxBody},
@@ -35,17 +24,37 @@ func (c *call) serviceProviderConfig() error {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": c.PageSize, "maxPageSize": c.MaxPageSize, "cursorTimeout": int(cursorTimeout.Seconds()),
 		},
-		"authenticationSchemes": schemes,
+		"authenticationSchemes": c.schemes(),
 		"meta":                  map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
-	})
+	}
+	if uris := c.Sources[c.source].EventURIs; len(uris) > 0 {
+		doc["securityEvents"] = map[string]any{"asyncRequest": "none", "eventUris": uris}
+	}
+	return c.json(http.StatusOK, doc)
 }
 
 func (c *call) schemas() error {
 	var all []any
-	for _, urn := range []string{urnUser, urnGroup, urnEnterprise} {
-		all = append(all, c.schema(urn))
+	for _, d := range c.definitions() {
+		all = append(all, c.schema(d))
 	}
 	return c.discovered(all)
+}
+
+// definitions are the schemas of the source: the core's first, each once.
+func (c *call) definitions() []extension {
+	var all []extension
+	for _, r := range c.policy.types.both() {
+		all = append(all, extension{r.urn, r.name, r.about, r.attrs})
+	}
+	for _, r := range c.policy.types.both() {
+		for _, e := range r.extensions {
+			if !slices.ContainsFunc(all, func(d extension) bool { return strings.EqualFold(d.urn, e.urn) }) {
+				all = append(all, e)
+			}
+		}
+	}
+	return all
 }
 
 // discovered answers with all there is. A filter is refused (RFC 7644 4).
@@ -66,29 +75,24 @@ func (c *call) unfiltered() error {
 }
 
 func (c *call) schemaByID() error {
-	for _, urn := range []string{urnUser, urnGroup, urnEnterprise} {
-		if strings.EqualFold(c.key, urn) {
-			return c.json(http.StatusOK, c.schema(urn))
+	var urns []string
+	for _, d := range c.definitions() {
+		if strings.EqualFold(c.key, d.urn) {
+			if err := c.unfiltered(); err != nil {
+				return err
+			}
+			return c.json(http.StatusOK, c.schema(d))
 		}
+		urns = append(urns, d.urn)
 	}
-	return refuse(http.StatusNotFound, "there is no schema %q; there are %s, %s and %s", clip(c.key), urnUser, urnGroup, urnEnterprise)
+	return refuse(http.StatusNotFound, "there is no schema %q; there are %s", clip(c.key), strings.Join(urns, ", "))
 }
 
-func (c *call) schema(urn string) map[string]any {
-	doc := map[string]any{
-		"schemas": []string{urnSchema}, "id": urn,
-		"meta": map[string]any{"resourceType": "Schema", "location": c.base + "/Schemas/" + urn},
+func (c *call) schema(d extension) map[string]any {
+	return map[string]any{
+		"schemas": []string{urnSchema}, "id": d.urn, "name": d.name, "description": d.about, "attributes": attributes(d.attrs),
+		"meta": map[string]any{"resourceType": "Schema", "location": c.base + "/Schemas/" + d.urn},
 	}
-	switch urn {
-	case urnUser:
-		doc["name"], doc["description"], doc["attributes"] = users.name, users.about, attributes(users.attrs)
-	case urnGroup:
-		doc["name"], doc["description"], doc["attributes"] = groups.name, groups.about, attributes(groups.attrs)
-	case urnEnterprise:
-		e := users.extensions[0]
-		doc["name"], doc["description"], doc["attributes"] = e.name, e.about, attributes(e.attrs)
-	}
-	return doc
 }
 
 // common are the attributes that no schema lists (RFC 7643 3.1).
@@ -119,11 +123,11 @@ func attributes(attrs []*attr) []any {
 }
 
 func (c *call) resourceTypes() error {
-	return c.discovered([]any{c.resourceType(users), c.resourceType(groups)})
+	return c.discovered([]any{c.resourceType(c.policy.types.user), c.resourceType(c.policy.types.group)})
 }
 
 func (c *call) resourceTypeByID() error {
-	for _, r := range []*resource{users, groups} {
+	for _, r := range c.policy.types.both() {
 		if r.name == c.key {
 			return c.json(http.StatusOK, c.resourceType(r))
 		}

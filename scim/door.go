@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"grantbridge/provision"
+	"grantbridge/scim/inspect"
 )
 
 // Prefix is where the door stands: /scim/v2/{source}/….
@@ -30,6 +32,8 @@ type Config struct {
 	MaxBody, MaxGroupBody int64
 	MaxOperations         int // of one PATCH or Bulk; 0 is 1,000
 	PageSize, MaxPageSize int // 0 is 100 and 1,000
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 	// Rate is how many requests a source may send in a second, and Burst how many
 	// at once; 0 does not limit.
 	Rate  rate.Limit
@@ -37,21 +41,35 @@ type Config struct {
 	// CursorKey signs the cursors of RFC 9865. Replicas need the same; empty is
 	// a random one.
 	CursorKey []byte
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Inspect keeps what requests did; nil keeps nothing.
+	Inspect *inspect.Log
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Source says how one source's requests are read.
 type Source struct {
 	Profile Profile
 	Without []Rule // rules of the profile that are switched off
+	Auth    Auth
+	// Allow are the addresses that may send; none are all.
+	Allow []netip.Prefix
+	Rate  rate.Limit // before Config's; 0 is Config's
+	Burst int
+	// EventURIs are the security events that are told of this source (RFC 9967 4).
+	EventURIs []string
+	// UserSchemas and GroupSchemas are what its users and groups have beside the
+	// core's attributes; CheckSchemas finds no fault with them.
+	UserSchemas, GroupSchemas []Schema
 }
 
 // Door is the SCIM 2.0 door. It may be used concurrently.
 type Door struct {
 	engine *provision.Engine
 	Config
-	limiters sync.Map // source -> *rate.Limiter
+	types    map[string]*types // of each source with schemas of its own
+	limiters sync.Map          // source -> *rate.Limiter
+	strange  *rate.Limiter     // refused callers that are worth an entry
 	walks    walks
 }
 
@@ -73,7 +91,11 @@ func New(engine *provision.Engine, c Config) *Door {
 		c.CursorKey = make([]byte, 32)
 		rand.Read(c.CursorKey)
 	}
-	return &Door{engine: engine, Config: c}
+	d := &Door{engine: engine, Config: c, types: map[string]*types{}, strange: rate.NewLimiter(1, 20)}
+	for name, s := range c.Sources {
+		d.types[name] = typesOf(s)
+	}
+	return d
 }
 
 func defaults[N int | int64](n *N, d N) {
@@ -93,7 +115,12 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil && !c.w.began() {
 		c.fail(err)
 	}
-	c.log(d.Now().Sub(start), err)
+	if err == nil {
+		err = c.refusal
+	}
+	took := d.Now().Sub(start)
+	c.log(took, err)
+	c.inspect(start, took, err)
 	if err != nil && c.w.torn {
 		// Half of an answer is sent: cut the connection, so that nobody takes a
 		// part of a group for the whole.
@@ -123,9 +150,8 @@ func (c *call) fail(err error) {
 		h.Set("Retry-After", fmt.Sprint(int(e.RetryAfter.Seconds())))
 	}
 	if e.Status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Bearer realm="SCIM"`)
-		if c.policy.profile != Strict {
-			h.Add("WWW-Authenticate", `Basic realm="SCIM", charset="UTF-8"`)
+		for _, challenge := range c.challenges() {
+			h.Add("WWW-Authenticate", challenge)
 		}
 	}
 	h.Del("ETag")
@@ -145,7 +171,7 @@ func (e *Error) document() map[string]any {
 func (c *call) log(took time.Duration, err error) {
 	attrs := []slog.Attr{
 		slog.String("request", c.id), slog.String("source", c.known), slog.String("method", c.r.Method),
-		slog.String("route", c.route), slog.String("resource", c.key), slog.Int("status", c.w.status), slog.Duration("took", took),
+		slog.String("route", c.route), slog.String("resource", inspect.Quiet(c.key)), slog.Int("status", c.w.status), slog.Duration("took", took),
 	}
 	if c.policy.profile != "" {
 		attrs = append(attrs, slog.String("profile", string(c.policy.profile)))
@@ -153,7 +179,7 @@ func (c *call) log(took time.Duration, err error) {
 	if len(c.rewrites) > 0 {
 		says := make([]string, len(c.rewrites))
 		for i, r := range c.rewrites {
-			says[i] = r.String()
+			says[i] = inspect.Quiet(r.String())
 		}
 		attrs = append(attrs, slog.Any("rewrites", says))
 	}
@@ -162,7 +188,7 @@ func (c *call) log(took time.Duration, err error) {
 	}
 	level := slog.LevelInfo
 	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+		attrs = append(attrs, slog.String("error", inspect.Quiet(err.Error())))
 		level = levelOf(c.w.status)
 	}
 	c.Log.LogAttrs(context.WithoutCancel(c.r.Context()), level, "scim", attrs...)

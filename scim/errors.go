@@ -80,7 +80,7 @@ func toError(err error) *Error {
 			Detail: fmt.Sprintf("%s %q belongs to another resource (id %s); look it up with a filter and update it, or choose another value", e.Attribute, e.Value, e.UID)}
 	}
 	if e, ok := errors.AsType[*store.UnknownMembersError](err); ok {
-		return invalidValue("members: no user has the id %s; provision the user first, then add it to the group", few(e.UIDs))
+		return invalidValue("members: no user has the id %s; provision the user first, then add it to the group (groups within groups are not taken by this profile)", few(e.UIDs))
 	}
 	for _, row := range errorTable {
 		if errors.Is(err, row.is) {

@@ -41,6 +41,6 @@ func ifMatch(header string) []int64 {
 
 // unchanged reports whether the caller has revision already.
 func unchanged(h http.Header, revision int64) bool {
-	revisions, any := etags(h.Get("If-None-Match"))
+	revisions, any := etags(strings.Join(h.Values("If-None-Match"), ","))
 	return any || slices.Contains(revisions, revision)
 }

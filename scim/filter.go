@@ -344,12 +344,19 @@ func (p *parser) compareNull(a *attr, op directory.Op) (directory.Filter, error)
 // timeForms are how times are read: the RFC's, and without a zone.
 var timeForms = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02"}
 
-func (p *parser) timeText(s string) (string, error) {
+// parseTime reads s in one of timeForms, and says in which.
+func parseTime(s string) (t time.Time, form int, ok bool) {
 	for i, form := range timeForms {
-		t, err := time.Parse(form, s)
-		if err == nil && (i == 0 || p.n.use(RuleLoose, "%s read as UTC", s)) {
-			return directory.TimeText(t), nil
+		if t, err := time.Parse(form, s); err == nil {
+			return t, i, true
 		}
+	}
+	return t, 0, false
+}
+
+func (p *parser) timeText(s string) (string, error) {
+	if t, form, ok := parseTime(s); ok && (form == 0 || p.n.use(RuleLoose, "%s read as UTC", s)) {
+		return directory.TimeText(t), nil
 	}
 	return "", p.bad("%q is not a time such as 2026-11-23T04:10:00Z", clip(s))
 }

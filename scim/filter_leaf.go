@@ -91,6 +91,9 @@ func (p *parser) compare(a *attr, op directory.Op, v literal) (directory.Filter,
 	if f, known, err := p.constant(a, op, v.text); known || err != nil {
 		return f, err
 	}
+	if a.number() {
+		return p.compareNumber(a, op, v)
+	}
 	text, err := p.operand(a, op, v)
 	return directory.Filter{Op: op, Path: a.path, Text: text}, err
 }
@@ -143,7 +146,10 @@ func (p *parser) constant(a *attr, op directory.Op, text string) (f directory.Fi
 		return p.same(op, "User", text)
 	case "groups.type":
 		return p.same(op, "direct", text)
-	case "password", "meta.version", "meta.location":
+	case "meta.version", "meta.location":
+		return f, true, p.bad("%s cannot be filtered by", a.title())
+	}
+	if a.mutability == "writeOnly" {
 		return f, true, p.bad("%s cannot be filtered by", a.title())
 	}
 	if isLink(a.parent) && a.name != "value" {
@@ -187,7 +193,8 @@ func (p *parser) present(a *attr) (directory.Filter, error) {
 	switch a.path {
 	case "id", "meta", "meta.resourcetype", "meta.created", "meta.lastmodified", "meta.location", "meta.version", "schemas":
 		return everything(), nil
-	case "password":
+	}
+	if a.mutability == "writeOnly" { // never kept
 		return directory.Filter{}, nil
 	}
 	if isLink(a) || isLink(a.parent) {

@@ -69,11 +69,13 @@ func openHouse(t testing.TB, st *store.Store, c scim.Config) *house {
 	h.must(err)
 	h.must(h.e.PutSites(t.Context(), operator, sites))
 	h.secret = h.token("okta")
-	c.Log = slog.New(slog.NewTextHandler(h.log, nil))
+	c.Log = h.logger()
 	h.server = httptest.NewServer(scim.New(h.e, c))
 	t.Cleanup(h.server.Close)
 	return h
 }
+
+func (h *house) logger() *slog.Logger { return slog.New(slog.NewTextHandler(h.log, nil)) }
 
 func (h *house) token(source string) string {
 	m := &store.MintSCIMToken{Source: source}

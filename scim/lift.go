@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"grantbridge/directory"
 )
@@ -36,13 +35,13 @@ func checkSizes(doc map[string]any, values []directory.Value) error {
 }
 
 // liftAccount makes of a user's document the account that the store keeps.
-func liftAccount(doc map[string]any) (directory.Account, error) {
+func liftAccount(of *resource, doc map[string]any) (directory.Account, error) {
 	bytes, err := encode(doc)
 	if err != nil {
 		return directory.Account{}, err
 	}
 	active, said := doc["active"].(bool)
-	values := flatten(users, doc)
+	values := flatten(of, doc)
 	return directory.Account{
 		ExternalID: text(doc, "externalId"),
 		Login:      text(doc, "userName"),
@@ -55,12 +54,12 @@ func liftAccount(doc map[string]any) (directory.Account, error) {
 }
 
 // liftGroup makes of a group's document the group that the store keeps.
-func liftGroup(doc map[string]any) (directory.Group, error) {
+func liftGroup(of *resource, doc map[string]any) (directory.Group, error) {
 	bytes, err := encode(doc)
 	if err != nil {
 		return directory.Group{}, err
 	}
-	values := flatten(groups, doc)
+	values := flatten(of, doc)
 	return directory.Group{
 		ExternalID: text(doc, "externalId"),
 		Display:    text(doc, "displayName"),
@@ -139,7 +138,15 @@ func (fl *flattener) attribute(a *attr, v any) {
 	if !ok {
 		elems = []any{v}
 	}
+	// The primary one counts first, and so sorts the resource (RFC 7644 3.4.2.3).
+	first := max(0, slices.IndexFunc(elems, isPrimary))
 	for i, e := range elems {
+		switch {
+		case i == first:
+			i = 0
+		case i < first:
+			i++
+		}
 		fl.element(a, e, i)
 	}
 }
@@ -163,6 +170,11 @@ func (fl *flattener) simple(a *attr, v any, elem int) {
 	if s, ok := valueText(a, v); ok && s != "" {
 		fl.values = append(fl.values, directory.Value{Path: a.path, Elem: elem, Text: s})
 	}
+	if n, ok := v.(json.Number); ok && a.number() {
+		if _, sortable, ok := numberTexts(a, n.String()); ok {
+			fl.values = append(fl.values, directory.Value{Path: a.order(), Elem: elem, Text: sortable})
+		}
+	}
 }
 
 // valueText is v as filters compare it.
@@ -174,10 +186,13 @@ func valueText(a *attr, v any) (string, bool) {
 		}
 		return "false", true
 	case json.Number:
+		if plain, _, ok := numberTexts(a, v.String()); ok && a.number() {
+			return plain, true
+		}
 		return v.String(), true
 	case string:
 		if a.typ == "dateTime" {
-			if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			if t, _, ok := parseTime(v); ok {
 				return directory.TimeText(t), true
 			}
 		}

@@ -80,8 +80,8 @@ func (c *call) pages(s search) ([]*page, error) {
 		return nil, invalid(typeInvalidCursor, "cursors are for /Users and /Groups; use startIndex here")
 	}
 	// A condition on an attribute that one type does not have is no mistake here.
-	u, errU := c.page(users, s)
-	g, errG := c.page(groups, s)
+	u, errU := c.page(c.policy.types.user, s)
+	g, errG := c.page(c.policy.types.group, s)
 	switch {
 	case errU != nil && errG != nil:
 		return nil, errU
@@ -164,10 +164,10 @@ func (n *reader) sort(q *directory.Query, s search) error {
 		a = a.sub("value")
 	}
 	switch {
-	case a.complex(), isLink(a.parent), a.path == "password", a.path == "schemas":
+	case a.complex(), isLink(a.parent), a.mutability == "writeOnly", a.path == "schemas":
 		return invalidValue("sortBy: %s cannot be sorted by", a.title())
 	case a.path != "id" && a.path != "meta.created":
-		q.SortPath = a.path
+		q.SortPath = a.order()
 	}
 	return nil
 }
@@ -213,7 +213,7 @@ func (c *call) found(ctx context.Context, v *store.View, s search, pages []*page
 
 // fill reads one page; n is the number of all results, or -1.
 func (c *call) fill(ctx context.Context, v *store.View, g *page) (n int, err error) {
-	if g.of == groups {
+	if g.of.group {
 		g.groups, n, err = v.Groups(ctx, c.source, g.query)
 	} else {
 		g.accounts, n, err = v.Accounts(ctx, c.source, g.query)
@@ -262,7 +262,7 @@ func (c *call) cut(g *page, s search) string {
 		g.accounts, g.groups = g.accounts[:min(len(g.accounts), s.count)], g.groups[:min(len(g.groups), s.count)]
 		return ""
 	}
-	if g.of == groups {
+	if g.of.group {
 		g.groups = g.groups[:s.count]
 		return c.sealCursor(int64(g.groups[s.count-1].ID), c.question(g.of, s))
 	}

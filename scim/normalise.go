@@ -71,10 +71,7 @@ func normalise(pol policy, r Request) (Canonical, error) {
 	if !ok {
 		return Canonical{}, invalidSyntax("the body must be a JSON object")
 	}
-	n := reader{policy: pol.narrow(behaves(body)), of: users}
-	if r.Group {
-		n.of = groups
-	}
+	n := reader{policy: pol.narrow(behaves(body)), of: pol.types.of(r.Group)}
 	c := Canonical{}
 	var err error
 	if r.Method == http.MethodPatch {
@@ -126,7 +123,7 @@ func (n *reader) put(c *Canonical, t target, v any) error {
 	switch {
 	case t.attr == nil:
 		return n.container(c, t.urn, v)
-	case t.attr.mutability == "readOnly" || t.attr.path == "password":
+	case t.attr.mutability == "readOnly" || t.attr.mutability == "writeOnly":
 		return nil // RFC 7644 3.3: ignored; no password is ever kept
 	case t.attr.path == "members":
 		c.membersSaid = true
@@ -255,13 +252,8 @@ func (n *reader) schemas(body map[string]any) error {
 
 // required checks what must be there.
 func (n *reader) required(doc map[string]any) error {
-	for _, a := range n.of.attrs {
-		if !a.required || a.path == "id" || a.path == "schemas" {
-			continue
-		}
-		if v, ok := doc[a.name]; !ok || v == "" {
-			return invalidValue("%s is required; map an attribute of the identity provider to it", a.title())
-		}
+	if m := missing(n.of, doc); len(m) > 0 {
+		return invalidValue("%s is required; map an attribute of the identity provider to it", m[0].title())
 	}
 	return nil
 }

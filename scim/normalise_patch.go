@@ -169,7 +169,7 @@ func (n *reader) targeted(c *Canonical, verb Verb, t target, v any) error {
 		return nil
 	case t.leaf().mutability == "readOnly" || t.attr.mutability == "readOnly" || t.attr.path == "schemas":
 		return n.readOnly(t)
-	case t.attr.path == "password":
+	case t.attr.mutability == "writeOnly":
 		return nil // never kept
 	case t.attr.path == "members" && t.attr.urn == "":
 		return n.memberOp(c, verb, t, v)

@@ -13,14 +13,19 @@ import (
 // (the caller then drops doc). Values are copied into doc, so the same
 // operations may be applied again.
 func applyOps(of *resource, doc map[string]any, ops []Operation) error {
+	before := missing(of, doc)
 	for i, o := range ops {
 		if err := o.apply(doc); err != nil {
 			return inOperation(i, err)
 		}
 	}
-	for _, a := range of.attrs {
-		if v, ok := doc[a.name]; a.required && a.mutability == "readWrite" && (!ok || v == "") {
+	for _, a := range missing(of, doc) {
+		switch {
+		case slices.Contains(before, a): // a schema that came later must not refuse a deactivation
+		case a.urn == "" && a.parent == nil || slices.ContainsFunc(ops, func(o Operation) bool { return o.Verb == Remove }):
 			return mutability("%s is required and cannot be removed", a.title())
+		default:
+			return invalidValue("%s is required; give it together with the others", a.title())
 		}
 	}
 	return nil

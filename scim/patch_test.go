@@ -311,7 +311,7 @@ func FuzzPatch(f *testing.F) {
 			}
 			put, err := Normalise(p, Request{Method: "PUT", Group: group, Body: v})
 			if err == nil {
-				if _, err := liftAccount(put.Doc); err != nil {
+				if _, err := liftAccount(users, put.Doc); err != nil {
 					t.Fatal(err)
 				}
 			}

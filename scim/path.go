@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"encoding/json"
 	"strings"
 
 	scimerrors "github.com/elimity-com/scim/errors"
@@ -162,6 +163,10 @@ func (n *reader) terms(a *attr, f directory.Filter) (terms map[string]any, ok bo
 		}
 		if sub.typ == "boolean" {
 			terms[sub.name] = g.Text == "true"
+			continue
+		}
+		if sub.number() {
+			terms[sub.name] = json.Number(g.Text)
 			continue
 		}
 		terms[sub.name] = g.Text

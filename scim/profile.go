@@ -27,6 +27,7 @@ const (
 type policy struct {
 	profile Profile
 	rules   rules
+	types   *types // of the source
 	// park keeps a member's id that names nobody until the user arrives; else
 	// the request is refused.
 	park bool
@@ -72,7 +73,7 @@ func policyOf(p Profile, off []Rule) policy {
 		p = Auto
 	}
 	pol := policies[p]
-	pol.profile = p
+	pol.profile, pol.types = p, coreTypes
 	pol.rules = pol.rules.without(off...)
 	return pol
 }
@@ -126,7 +127,7 @@ func (pol policy) narrow(p Profile) policy {
 		return pol
 	}
 	to := policies[p]
-	to.profile, to.rules = p, pol.rules
+	to.profile, to.rules, to.types = p, pol.rules, pol.types
 	return to
 }
 

@@ -96,7 +96,7 @@ func (p projection) all() bool { return p.include == nil && len(p.exclude) == 0 
 
 // document is doc as p wants it.
 func (p projection) document(of *resource, doc map[string]any) map[string]any {
-	if p.all() {
+	if p.all() && !of.hides {
 		return doc
 	}
 	out := make(map[string]any, len(doc))
@@ -112,41 +112,53 @@ func (p projection) document(of *resource, doc map[string]any) map[string]any {
 		if a == nil {
 			a, _ = unknownAttr(key)
 		}
-		if w, ok := p.value(a, v); ok {
+		if w, ok := p.value(a, v, p.want(a.path)); ok {
 			out[key] = w
 		}
 	}
 	return out
 }
 
+// extension is an extension's object as p wants it. Asked for by its URN it
+// comes whole, like an attribute.
 func (p projection) extension(of *resource, urn string, inner map[string]any) map[string]any {
 	how := p.want(strings.ToLower(urn))
-	if how != part {
-		if how == whole {
-			return inner
-		}
-		return nil
-	}
 	out := map[string]any{}
 	for name, v := range inner {
-		if w, ok := p.value(member(of, urn, name), v); ok {
+		a, each := member(of, urn, name), how
+		if how == part {
+			each = p.want(a.path)
+		}
+		if w, ok := p.value(a, v, each); ok {
 			out[name] = w
 		}
 	}
 	return out
 }
 
-// value is v as p wants it.
-func (p projection) value(a *attr, v any) (any, bool) {
-	switch p.want(a.path) {
-	case nothing:
-		return nil, a.returned == "always"
-	case whole:
-		return v, true
+// shows says how much of a is shown of which how was wanted, by what its schema
+// says of when it is returned (RFC 7643 2.2).
+func (p projection) shows(a *attr, how want) want {
+	switch {
+	case a.returned == "never":
+		return nothing
+	case a.returned == "request" && !p.include[a.path] && !p.partial[a.path]:
+		return nothing
+	case a.returned == "always" && how == nothing:
+		return whole
+	}
+	return how
+}
+
+// value is v, of which how is wanted, as p shows it.
+func (p projection) value(a *attr, v any, how want) (any, bool) {
+	how = p.shows(a, how)
+	if how == nothing {
+		return nil, false
 	}
 	switch v := v.(type) {
 	case map[string]any:
-		w := p.parts(a, v)
+		w := p.parts(a, v, how)
 		return w, len(w) > 0
 	case []any:
 		out := make([]any, 0, len(v))
@@ -155,7 +167,7 @@ func (p projection) value(a *attr, v any) (any, bool) {
 			if !ok {
 				return v, true
 			}
-			if w := p.parts(a, o); len(w) > 0 {
+			if w := p.parts(a, o, how); len(w) > 0 {
 				out = append(out, w)
 			}
 		}
@@ -164,10 +176,20 @@ func (p projection) value(a *attr, v any) (any, bool) {
 	return v, true
 }
 
-func (p projection) parts(a *attr, in map[string]any) map[string]any {
+func (p projection) parts(a *attr, in map[string]any, how want) map[string]any {
 	out := make(map[string]any, len(in))
 	for name, v := range in {
-		if sub := a.sub(name); sub != nil && p.wants(sub.path) {
+		sub, each := a.sub(name), how
+		switch {
+		case sub == nil && how == whole: // kept under RuleUnknown
+			out[name] = v
+			continue
+		case sub == nil:
+			continue
+		case how == part:
+			each = p.want(sub.path)
+		}
+		if p.shows(sub, each) != nothing {
 			out[name] = v
 		}
 	}

@@ -375,3 +375,99 @@ func TestUnreachableStoreIsComeAgain(t *testing.T) {
 		t.Errorf("got %d %v %s", r.status, r.header, r.text)
 	}
 }
+
+func TestPreconditionsOfChanges(t *testing.T) {
+	h := onSQLite(t, scim.Config{})
+	id := h.user("a")
+	tag := h.want(200, "GET", "/Users/"+id, "").header.Get("ETag")
+	title := patch(`{"op":"replace","path":"title","value":"x"}`)
+	h.want(412, "PATCH", "/Users/"+id, title, "If-None-Match: *")
+	h.want(412, "PATCH", "/Users/"+id, title, "If-None-Match: "+tag)
+	h.want(412, "PUT", "/Users/"+id, `{"userName":"a"}`, "If-None-Match: *")
+	h.want(412, "DELETE", "/Users/"+id, "", `If-None-Match: W/"0", `+tag)
+	h.want(404, "PATCH", "/Users/nope", title, "If-None-Match: *")
+	h.want(201, "POST", "/Users", `{"userName":"b"}`, "If-None-Match: *")
+	h.want(200, "GET", "/Users", "", "If-None-Match: *")
+	h.want(412, "PATCH", "/Users/"+id, title, `If-Match: W/"0"`)
+	h.want(200, "PATCH", "/Users/"+id, title, `If-None-Match: W/"0"`)
+	g := h.group("g")
+	h.want(412, "DELETE", "/Groups/"+g, "", "If-None-Match: *")
+	h.want(304, "GET", "/Groups/"+g, "", "If-None-Match: *")
+}
+
+func TestOptionsAndHead(t *testing.T) {
+	h := onSQLite(t, scim.Config{})
+	id := h.user("a")
+	for path, want := range map[string]string{
+		"/Users": "GET, HEAD, POST", "/Users/" + id: "GET, HEAD, PUT, PATCH, DELETE", "/Bulk": "POST", "/ServiceProviderConfig": "GET, HEAD",
+		"/": "GET, HEAD", "/.search": "POST", "/Groups/.search": "POST",
+	} {
+		if r := h.want(204, "OPTIONS", path, ""); r.header.Get("Allow") != want {
+			t.Errorf("OPTIONS %s allows %q, want %q", path, r.header.Get("Allow"), want)
+		}
+	}
+	h.want(404, "OPTIONS", "/Nope", "")
+	h.want(401, "OPTIONS", "/Users", "", "Authorization: -")
+	for _, path := range []string{"/Users", "/Users/" + id, "/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/"} {
+		if r := h.want(200, "HEAD", path, ""); r.text != "" || r.header.Get("Content-Type") != "application/scim+json" {
+			t.Errorf("HEAD %s: %q %v", path, r.text, r.header)
+		}
+	}
+	h.want(404, "HEAD", "/Users/nope", "")
+}
+
+func TestGroupsWithinGroupsAreShownAndGiveNothing(t *testing.T) {
+	onBoth(t, scim.Config{}, func(h *house) {
+		alice := h.user("alice")
+		inner := h.group("Inner", alice)
+		outer := h.group("Outer")
+		add := patch(`{"op":"add","path":"members","value":[{"value":"` + inner + `"}]}`)
+		h.want(204, "PATCH", "/Groups/"+outer, add)
+		first := h.want(200, "GET", "/Groups/"+outer, "")
+		members, _ := first.get("members").([]any)
+		if len(members) != 1 || members[0].(map[string]any)["type"] != "Group" || members[0].(map[string]any)["value"] != inner ||
+			!strings.HasSuffix(members[0].(map[string]any)["$ref"].(string), "/Groups/"+inner) {
+			t.Errorf("got %s", first.text)
+		}
+		h.want(204, "PATCH", "/Groups/"+outer, add)
+		if r := h.want(200, "GET", "/Groups/"+outer, ""); r.text != first.text {
+			t.Errorf("sent again it changed something: %s", r.text)
+		}
+		if r := h.want(200, "GET", "/Users/"+alice, ""); strings.Contains(r.text, outer) {
+			t.Errorf("she is in the outer group: %s", r.text)
+		}
+		h.want(204, "PATCH", "/Groups/"+outer, patch(`{"op":"add","path":"members","value":[{"value":"`+alice+`"}]}`))
+		if r := h.want(200, "GET", "/Groups/"+outer, ""); len(r.get("members").([]any)) != 2 {
+			t.Errorf("got %s", r.text)
+		}
+		if r := h.want(200, "GET", "/Groups?attributes=members.value", ""); !strings.Contains(r.text, inner) {
+			t.Errorf("got %s", r.text)
+		}
+		h.want(204, "PATCH", "/Groups/"+outer, patch(`{"op":"remove","path":"members[value eq \"`+inner+`\"]"}`))
+		if r := h.want(200, "GET", "/Groups/"+outer, ""); len(r.get("members").([]any)) != 1 {
+			t.Errorf("got %s", r.text)
+		}
+		h.want(204, "PATCH", "/Groups/"+outer, add)
+		h.want(204, "DELETE", "/Groups/"+inner, "")
+		if r := h.want(200, "GET", "/Groups/"+outer, ""); len(r.get("members").([]any)) != 1 {
+			t.Errorf("a deleted group is still a member: %s", r.text)
+		}
+	})
+}
+
+func TestThePrimaryValueSorts(t *testing.T) {
+	onBoth(t, scim.Config{}, func(h *house) {
+		for login, emails := range map[string]string{
+			"a": `[{"value":"a@x"},{"value":"z@x","primary":true}]`, "b": `[{"value":"y@x"},{"value":"b@x"}]`, "c": `[{"value":"c@x","primary":true},{"value":"0@x"}]`,
+		} {
+			h.want(201, "POST", "/Users", `{"userName":"`+login+`","emails":`+emails+`}`)
+		}
+		var order []string
+		for _, u := range h.want(200, "GET", "/Users?sortBy=emails", "").get("Resources").([]any) {
+			order = append(order, u.(map[string]any)["userName"].(string))
+		}
+		if fmt.Sprint(order) != "[c b a]" {
+			t.Errorf("sorted %v, want [c b a]: by the primary e-mail, else the first", order)
+		}
+	})
+}

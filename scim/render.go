@@ -41,7 +41,7 @@ func (c *call) userDocument(a directory.Account, of []directory.Ref, p projectio
 		}
 		doc["groups"] = refs
 	}
-	return c.dress(users, doc, p, identity{a.UID, a.Revision, a.Created, a.Modified}), nil
+	return c.dress(c.policy.types.user, doc, p, identity{a.UID, a.Revision, a.Created, a.Modified}), nil
 }
 
 // groupDocument is a group as SCIM shows it, without its members.
@@ -50,7 +50,7 @@ func (c *call) groupDocument(g directory.Group, p projection) (map[string]any, e
 	if err != nil {
 		return nil, err
 	}
-	return c.dress(groups, doc, p, identity{g.UID, g.Revision, g.Created, g.Modified}), nil
+	return c.dress(c.policy.types.group, doc, p, identity{g.UID, g.Revision, g.Created, g.Modified}), nil
 }
 
 // identity is what the store adds to a resource.
@@ -152,7 +152,8 @@ func (s *stream) group(ctx context.Context, v *store.View, g directory.Group, p 
 	}
 	s.buf = append(s.buf[:len(s.buf)-1], `,"members":[`...)
 	m := memberWriter{base: s.c.base, all: p.want("members") == whole, p: p}
-	for after, first := directory.AccountID(0), true; ; {
+	first := true
+	for after := directory.AccountID(0); ; {
 		page, err := v.Members(ctx, g.ID, after, memberPage)
 		if err != nil {
 			return err
@@ -172,6 +173,17 @@ func (s *stream) group(ctx context.Context, v *store.View, g directory.Group, p 
 			return err
 		}
 	}
+	nested, err := v.NestedGroups(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	for _, ref := range nested {
+		if !first {
+			s.buf = append(s.buf, ',')
+		}
+		first = false
+		s.buf = m.fields(s.buf, ref.UID, groups, ref.Display)
+	}
 	s.text("]}")
 	return s.flush(false)
 }
@@ -184,6 +196,11 @@ type memberWriter struct {
 }
 
 func (m memberWriter) append(b []byte, member directory.Member) []byte {
+	return m.fields(b, member.UID, users, member.Display)
+}
+
+// fields writes a user, or a group within the group.
+func (m memberWriter) fields(b []byte, uid string, of *resource, display string) []byte {
 	start := len(b)
 	field := func(name, value string) {
 		if !m.all && !m.p.wants("members."+name) {
@@ -194,11 +211,11 @@ func (m memberWriter) append(b []byte, member directory.Member) []byte {
 		b = append(b, '"', ':')
 		b = appendText(b, value)
 	}
-	field("value", member.UID)
-	field("$ref", m.base+"/Users/"+member.UID)
-	field("type", "User")
-	if member.Display != "" {
-		field("display", member.Display)
+	field("value", uid)
+	field("$ref", m.base+of.endpoint+"/"+uid)
+	field("type", of.name)
+	if display != "" {
+		field("display", display)
 	}
 	if len(b) == start {
 		b = append(b, '{')

@@ -14,7 +14,7 @@ func (c *call) read() error {
 	ctx := c.r.Context()
 	p := project(c.of, names(c.query.Get("attributes")), names(c.query.Get("excludedAttributes")))
 	return c.engine.Store().Read(ctx, func(v *store.View) error {
-		if c.of == groups {
+		if c.of.group {
 			g, err := v.Group(ctx, c.source, c.key)
 			if err != nil || c.notModified(g.Revision) {
 				return err
@@ -66,13 +66,41 @@ func (c *call) change() error {
 }
 
 func (c *call) changed(method string) (out outcome, err error) {
-	in := intent{of: c.of, method: method, key: c.key, ifMatch: c.r.Header.Get("If-Match")}
+	in := intent{of: c.of, method: method, key: c.key, ifMatch: strings.Join(c.r.Header.Values("If-Match"), ",")}
+	if err := c.ifNoneMatch(); err != nil {
+		return out, err
+	}
 	if method != http.MethodDelete {
 		if in.body, err = c.body(); err != nil {
 			return out, err
 		}
 	}
 	return c.do(c.r.Context(), &in)
+}
+
+// ifNoneMatch refuses a change of a version that the caller did not want to meet
+// (RFC 9110 13.1.2).
+func (c *call) ifNoneMatch() error {
+	if c.key == "" || c.r.Header.Get("If-None-Match") == "" {
+		return nil
+	}
+	ctx := c.r.Context()
+	return c.engine.Store().Read(ctx, func(v *store.View) (err error) {
+		var revision int64
+		if c.of.group {
+			var g directory.Group
+			g, err = v.Group(ctx, c.source, c.key)
+			revision = g.Revision
+		} else {
+			var a directory.Account
+			a, err = v.Account(ctx, c.source, c.key)
+			revision = a.Revision
+		}
+		if err == nil && unchanged(c.r.Header, revision) {
+			return refuse(http.StatusPreconditionFailed, "the resource has the version that If-None-Match excludes (%s); read it again", etag(revision))
+		}
+		return err
+	})
 }
 
 // terse reports whether the answer has no body: as the caller prefers (RFC
@@ -86,7 +114,7 @@ func (c *call) terse(method string) bool {
 			return p == "return=minimal"
 		}
 	}
-	return method == http.MethodPatch && c.of == groups && !c.query.Has("attributes") && !c.query.Has("excludedAttributes")
+	return method == http.MethodPatch && c.of.group && !c.query.Has("attributes") && !c.query.Has("excludedAttributes")
 }
 
 // send answers a change with the resource as it is now.
@@ -94,7 +122,7 @@ func (c *call) send(out outcome) error {
 	ctx := c.r.Context()
 	p := project(c.of, names(c.query.Get("attributes")), names(c.query.Get("excludedAttributes")))
 	return c.engine.Store().Read(ctx, func(v *store.View) error {
-		if c.of == groups {
+		if c.of.group {
 			return c.sendGroup(ctx, v, out, p)
 		}
 		return c.sendUser(ctx, v, out, p)

@@ -2,7 +2,6 @@ package scim
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
@@ -10,9 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"grantbridge/store"
 )
@@ -33,6 +29,7 @@ type call struct {
 	base     string // the URL of the source's SCIM root
 	rewrites []Rewrite
 	parked   int
+	inspected
 }
 
 // routes are all there are. {type} is Users or Groups.
@@ -63,10 +60,10 @@ func (c *call) serve() error {
 	if err != nil {
 		return err
 	}
-	if err := c.authenticate(); err != nil {
-		return err
+	if c.isToken(path) && c.trial == nil {
+		return c.token()
 	}
-	if err := c.limit(); err != nil {
+	if err := c.admit(); err != nil {
 		return err
 	}
 	if len(c.r.URL.RawQuery) > 4*maxFilter {
@@ -91,7 +88,11 @@ func (c *call) split() ([]string, error) {
 	}
 	parts := strings.Split(rest, "/")
 	c.source, parts = parts[0], parts[1:]
-	c.policy = policyOf(c.Sources[c.source].Profile, c.Sources[c.source].Without).narrow(detect(c.r.Header))
+	c.policy = policyOf(c.Sources[c.source].Profile, c.Sources[c.source].Without)
+	if t := c.types[c.source]; t != nil {
+		c.policy.types = t
+	}
+	c.policy = c.policy.narrow(detect(c.r.Header))
 	c.base = strings.TrimSuffix(c.BaseURL, "/")
 	if c.base == "" {
 		scheme := "http://"
@@ -104,47 +105,20 @@ func (c *call) split() ([]string, error) {
 	return parts, nil
 }
 
-// authenticate proves the bearer token. An unknown source is answered as a
-// wrong token is.
-func (c *call) authenticate() error {
-	_, err := c.engine.AuthenticateSCIM(c.source, c.secret())
-	if err == nil {
+// admit lets a request in: who sends it is known, and not too many. A trial was
+// let in by whoever asks for it.
+func (c *call) admit() error {
+	if c.trial != nil {
 		c.known = c.source
-	}
-	return err
-}
-
-// secret is the token as Bearer, or as the password of Basic (PingFederate).
-func (c *call) secret() string {
-	scheme, value, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
-	value = strings.TrimSpace(value)
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-		return value
-	case strings.EqualFold(scheme, "Basic") && c.policy.profile != Strict:
-		plain, err := base64.StdEncoding.DecodeString(value)
-		if _, password, ok := strings.Cut(string(plain), ":"); ok && err == nil {
-			return password
-		}
-	}
-	return ""
-}
-
-func (c *call) limit() error {
-	if c.Rate == 0 {
 		return nil
 	}
-	l, ok := c.limiters.Load(c.source)
-	if !ok {
-		l, _ = c.limiters.LoadOrStore(c.source, rate.NewLimiter(c.Rate, c.Burst))
+	if err := c.admissible(); err != nil {
+		return err
 	}
-	now := c.Now()
-	if l.(*rate.Limiter).AllowN(now, 1) {
-		return nil
+	if err := c.authenticate(); err != nil {
+		return err
 	}
-	e := refuse(http.StatusTooManyRequests, "this source sends more than %v requests a second; send it again later", c.Rate)
-	e.RetryAfter = time.Second
-	return e
+	return c.limit()
 }
 
 // find finds the route. Slashes at the end and doubled are read under RuleLoose.
@@ -169,6 +143,10 @@ func (c *call) find(parts []string) (func(*call) error, error) {
 		return nil, refuse(http.StatusNotFound, "there is no such endpoint; there are Users, Groups, Bulk, .search, Schemas, ResourceTypes and ServiceProviderConfig")
 	}
 	c.w.Header().Set("Allow", strings.Join(allow, ", "))
+	if c.r.Method == http.MethodOptions {
+		c.route = "OPTIONS"
+		return (*call).options, nil
+	}
 	return nil, refuse(http.StatusMethodNotAllowed, "%s is not possible here; %s is", c.r.Method, strings.Join(allow, ", "))
 }
 
@@ -205,7 +183,7 @@ func (c *call) matches(pattern string, parts []string) bool {
 	for i, w := range want {
 		switch {
 		case w == "{type}":
-			if of = resourceAt(parts[i]); of == nil {
+			if of = c.policy.types.at(parts[i]); of == nil {
 				return false
 			}
 		case w == "{id}" && parts[i] != ".search":
@@ -216,15 +194,6 @@ func (c *call) matches(pattern string, parts []string) bool {
 	}
 	c.of, c.key = of, key
 	return true
-}
-
-func resourceAt(endpoint string) *resource {
-	for _, r := range []*resource{users, groups} {
-		if r.endpoint[1:] == endpoint {
-			return r
-		}
-	}
-	return nil
 }
 
 // acceptable answers 406 when the caller reads neither of SCIM's media types.
@@ -249,7 +218,7 @@ func (c *call) body() (any, error) {
 		return nil, err
 	}
 	most := c.MaxBody
-	if c.of == groups {
+	if c.of != nil && c.of.group {
 		most = c.MaxGroupBody
 	}
 	if c.r.ContentLength > most {
@@ -268,6 +237,7 @@ func (c *call) body() (any, error) {
 		}
 		return nil, invalidSyntax("the body could not be read to its end")
 	}
+	c.keepBody(b.Bytes())
 	return decode(b.Bytes())
 }
 
@@ -287,6 +257,12 @@ func (c *call) mediaType() error {
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return refuse(http.StatusUnsupportedMediaType, "the body must be UTF-8, not %s", clip(charset))
 	}
+	return nil
+}
+
+// options answers with Allow alone (RFC 9110 9.3.7).
+func (c *call) options() error {
+	c.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

@@ -79,19 +79,30 @@ type extension struct {
 // resource is one resource type (RFC 7643 6).
 type resource struct {
 	name, endpoint, urn, about string
+	group                      bool // else a user
 	attrs                      []*attr
 	extensions                 []extension
+	unique                     []*attr // what no two resources may have alike
+	hides                      bool    // it has attributes that are returned on request only, or never
+	fixes                      bool    // it has attributes that are set once
 	// paths finds an attribute or sub-attribute by its path as the schema
 	// spells it, and lower-case, both bare and behind its schema's URN.
 	paths map[string]*attr
 }
 
 var (
-	users = newResource(resource{name: "User", endpoint: "/Users", urn: urnUser, about: "User Account"},
-		schema.CoreUserSchema(), schema.ExtensionEnterpriseUser())
-	groups = newResource(resource{name: "Group", endpoint: "/Groups", urn: urnGroup, about: "Group"},
-		schema.CoreGroupSchema())
+	users  = newUsers()
+	groups = newGroups()
 )
+
+func newUsers() *resource {
+	return newResource(resource{name: "User", endpoint: "/Users", urn: urnUser, about: "User Account"},
+		schema.CoreUserSchema(), schema.ExtensionEnterpriseUser())
+}
+
+func newGroups() *resource {
+	return newResource(resource{name: "Group", endpoint: "/Groups", urn: urnGroup, about: "Group", group: true}, schema.CoreGroupSchema())
+}
 
 func newResource(r resource, core schema.Schema, extensions ...schema.Schema) *resource {
 	common := schema.CommonAttributes()
@@ -119,21 +130,27 @@ func newAttr(a schema.CoreAttribute, urn string, parent *attr) *attr {
 	for _, t := range a.ReferenceTypes() {
 		n.references = append(n.references, string(t))
 	}
-	n.path = strings.ToLower(n.name)
-	switch {
-	case parent != nil:
-		n.path = parent.path + "." + n.path
-	case urn != "":
-		n.path = strings.ToLower(urn) + ":" + n.path
-	}
+	n.place()
 	for _, s := range a.SubAttributes() {
 		n.subs = append(n.subs, newAttr(s, urn, n))
 	}
 	return n
 }
 
+// place gives a its path.
+func (a *attr) place() {
+	a.path = strings.ToLower(a.name)
+	switch {
+	case a.parent != nil:
+		a.path = a.parent.path + "." + a.path
+	case a.urn != "":
+		a.path = strings.ToLower(a.urn) + ":" + a.path
+	}
+}
+
 func (r *resource) index() {
 	r.paths = map[string]*attr{}
+	r.unique, r.hides, r.fixes = nil, false, false
 	for _, a := range r.attrs {
 		r.put(a, "", r.urn+":")
 	}
@@ -156,6 +173,27 @@ func (r *resource) put(a *attr, prefixes ...string) {
 			r.paths[p+a.name+"."+s.name] = s
 		}
 	}
+	for _, b := range append([]*attr{a}, a.subs...) {
+		// The keys are the store's own business, and no password is ever kept.
+		kept := !storeKeys[b.path] && b.mutability != "writeOnly"
+		if kept && (b.uniqueness == "server" || b.uniqueness == "global") {
+			r.unique = append(r.unique, b)
+		}
+		r.hides = r.hides || kept && (b.returned == "request" || b.returned == "never")
+		r.fixes = r.fixes || b.mutability == "immutable" && !isLink(a)
+	}
+}
+
+// storeKeys are the attributes that the store keeps unique by itself.
+var storeKeys = map[string]bool{"id": true, "username": true, "externalid": true}
+
+// uniquePaths are the paths of what no two resources may have alike.
+func (r *resource) uniquePaths() []string {
+	var out []string
+	for _, a := range r.unique {
+		out = append(out, a.path)
+	}
+	return out
 }
 
 // find finds an attribute by its path in any case; nil when no schema of the
@@ -198,7 +236,7 @@ func (r *resource) kin(path string) (urn, rest string) {
 	}
 	for _, k := range []struct{ mark, urn string }{{"schemas:extension:enterprise:", urnEnterprise}, {"schemas:core:", r.urn}} {
 		i := strings.Index(lower, k.mark)
-		if i < 0 || k.urn == urnEnterprise && len(r.extensions) == 0 {
+		if i < 0 || k.urn == urnEnterprise && r.extension(urnEnterprise) == nil {
 			continue
 		}
 		tail := path[i+len(k.mark):]

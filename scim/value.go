@@ -109,13 +109,10 @@ func (n *reader) simple(a *attr, v any) (any, error) {
 			return v, nil
 		}
 	case string:
-		if a.typ == "boolean" {
-			return n.booleanText(a, v)
-		}
-		return v, nil
+		return n.fromText(a, v)
 	case json.Number:
-		if a.typ == "integer" || a.typ == "decimal" {
-			return v, nil
+		if a.number() {
+			return v, checkNumber(a, v.String())
 		}
 		if a.typ == "string" && n.reshapes(a, "%s given as a number") {
 			return v.String(), nil

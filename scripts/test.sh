@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that must pass, against real servers: a private PostgreSQL on
-# loopback with its own folder and port, started and stopped here.
+# Everything that must pass, against real servers: a private PostgreSQL and a
+# private OpenLDAP on loopback with folders and ports of their own, started and
+# stopped here.
 #
 #   scripts/test.sh          all of it; GOTESTFLAGS are handed on to go test
 #   scripts/test.sh format   only that every Go file is formatted
@@ -18,13 +19,14 @@ fi
 
 go vet ./...
 
-if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd >/dev/null 2>&1; then
 	apt-get update -q >&2 # an image's package lists are empty or old
 fi
+trap 'scripts/postgres.sh stop 2>/dev/null; scripts/slapd.sh stop 2>/dev/null' EXIT
 dsn=$(scripts/postgres.sh)
-trap 'scripts/postgres.sh stop 2>/dev/null' EXIT
+slapd=$(scripts/slapd.sh)
 
 # GRANTBRIDGE_REQUIRE_SERVERS makes a test that misses its server fail; without
 # it, it skips.
-GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" \
+GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" GRANTBRIDGE_TEST_SLAPD="$slapd" \
 	go test -timeout 25m ${GOTESTFLAGS:-} ./...

@@ -263,11 +263,13 @@ type MintToken struct {
 // RevokeToken ends a token now.
 type RevokeToken struct{ ID access.TokenID }
 
-// SCIMToken is a bearer token of a source's SCIM door, as stored.
+// SCIMToken is a bearer token of a source's SCIM door, as stored, or a client of
+// OAuth 2.0 that is given short-lived ones.
 type SCIMToken struct {
 	ID       int64
 	Source   string
-	Prefix   string // "gbs_12_"
+	Client   bool
+	Prefix   string // "gbs_12_"; of a client "gbc_12_"
 	Digest   []byte
 	Created  time.Time
 	Expires  time.Time
@@ -276,12 +278,16 @@ type SCIMToken struct {
 	Revision int64
 }
 
-// MintSCIMToken makes a bearer token for a source. A third live one is refused
-// with ErrTooManyTokens. Secret, when given, is a token chosen by configuration
+// ClientID is how a client names itself.
+func (t SCIMToken) ClientID() string { return strings.TrimSuffix(t.Prefix, "_") }
+
+// MintSCIMToken makes a bearer token for a source, or a client. A third live one
+// of its kind is refused with ErrTooManyTokens. Secret, when given, is a token chosen by configuration
 // and is stored hashed under its digest, once: given again it is no change, and
 // Token is what is stored, revoked or not.
 type MintSCIMToken struct {
 	Source  string
+	Client  bool
 	Expires time.Time
 	Token   SCIMToken // out
 	Secret  string    // in or out

@@ -272,6 +272,7 @@ type job struct {
 	ctx     context.Context
 	by      By
 	work    work
+	parts   []*job // of DoTogether; then there is no work
 	weight  int
 	alone   bool
 	since   time.Time
@@ -295,6 +296,10 @@ func (u unsure) Unwrap() error { return u.error }
 // commit does the jobs in one transaction, and settles all but those that it
 // returns, which are left for the next batch.
 func (s *Store) commit(jobs []*job) (later []*job) {
+	if len(jobs) == 1 && jobs[0].parts != nil {
+		s.commitTogether(jobs[0])
+		return nil
+	}
 	started := time.Now()
 	b, err := s.attempt(jobs)
 	if s.shouldRetry(err) {
@@ -355,41 +360,69 @@ func (s *Store) fail(jobs []*job, err error) {
 	}
 }
 
-// attempt runs one transaction.
-func (s *Store) attempt(jobs []*job) (*batch, error) {
-	b := &batch{s: s, claimed: map[key]use{}, paths: map[string]int64{}, asked: map[string]int{}}
-	var q questions
+func (s *Store) newBatch() *batch {
+	return &batch{s: s, claimed: map[key]use{}, paths: map[string]int64{}, asked: map[string]int{}}
+}
+
+// questions are what the jobs need to know first.
+func (b *batch) questions(jobs []*job) (q questions) {
 	for _, j := range jobs {
 		j.err, j.held, j.receipt = nil, false, Receipt{}
 		j.askLease(&q)
 		j.work.load(&q)
 	}
+	return q
+}
+
+// attempt runs one transaction.
+func (s *Store) attempt(jobs []*job) (*batch, error) {
+	b, err := s.decided(jobs)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.end()
+}
+
+// decided opens a transaction and decides the jobs in it; nothing is written yet.
+func (s *Store) decided(jobs []*job) (*batch, error) {
+	b := s.newBatch()
+	q := b.questions(jobs)
 	var err error
 	if b.w, err = s.eng.begin(context.Background(), append([]stmt{b.head.lockStmt()}, q.stmts()...)...); err != nil {
 		return nil, err
 	}
 	b.now = max(micros(s.now()), b.head.at)
-	for open := jobs; len(open) > 0; {
-		var more questions
-		if open, err = b.round(open, &more), nil; len(open) > 0 {
-			err = b.w.run(context.Background(), more.stmts()...)
-		}
-		if err != nil {
-			b.w.rollback()
-			return nil, err
-		}
-	}
-	if len(b.entries) == 0 {
+	if err := b.decideAll(jobs); err != nil {
 		b.w.rollback()
-		return b, nil
-	}
-	if err := b.w.commit(context.Background(), b.last()...); err != nil {
-		if s.eng.fault(err) == faultOurs {
-			return nil, err
-		}
-		return nil, unsure{err}
+		return nil, err
 	}
 	return b, nil
+}
+
+// decideAll decides the jobs, round by round.
+func (b *batch) decideAll(open []*job) error {
+	for len(open) > 0 {
+		var more questions
+		if open = b.round(open, &more); len(open) > 0 {
+			if err := b.w.run(context.Background(), more.stmts()...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// end writes and commits, if there is anything to write.
+func (b *batch) end() error {
+	if len(b.entries) == 0 {
+		b.w.rollback()
+		return nil
+	}
+	err := b.w.commit(context.Background(), b.last()...)
+	if err != nil && b.s.eng.fault(err) != faultOurs {
+		return unsure{err}
+	}
+	return err
 }
 
 // round decides the open jobs and returns those that must know more.

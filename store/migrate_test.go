@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,18 +25,25 @@ func testServer(t *testing.T) string {
 	return dsn
 }
 
-// withMigration adds a second step to the schema for the rest of the test.
+// withMigration adds a step to the schema for the rest of the test.
 func withMigration(t *testing.T) {
 	t.Helper()
 	before := migrations
-	first, err := fs.ReadFile(migrations, "0001_spine.sql")
+	more := fstest.MapFS{
+		"9999_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE more (\n    id BIGINT PRIMARY KEY,\n    name TEXT COLLATE \"C\" NOT NULL\n);\n")},
+	}
+	names, err := fs.Glob(migrations, "*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	migrations = fstest.MapFS{
-		"0001_spine.sql": {Data: first},
-		"0002_more.sql":  {Data: []byte("-- +goose Up\nCREATE TABLE more (\n    id BIGINT PRIMARY KEY,\n    name TEXT COLLATE \"C\" NOT NULL\n);\n")},
+	for _, n := range names {
+		text, err := fs.ReadFile(migrations, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more[n] = &fstest.MapFile{Data: text}
 	}
+	migrations = more
 	t.Cleanup(func() { migrations = before })
 }
 
@@ -55,27 +63,28 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal(err)
 	}
+	before := wanted()
 	withMigration(t)
 	applied, err := Migrate(ctx, "sqlite:"+file)
-	if err != nil || len(applied) != 1 || applied[0] != "0002_more.sql" {
+	if err != nil || len(applied) != 1 || applied[0] != "9999_more.sql" {
 		t.Fatalf("got %v, %v", applied, err)
 	}
 	status, err := MigrationStatus(ctx, "sqlite:"+file)
-	if err != nil || len(status) != 2 || status[1].Version != 2 || status[1].Applied.IsZero() {
+	if last := len(status) - 1; err != nil || status[last].Version != 9999 || status[last].Applied.IsZero() {
 		t.Errorf("got %+v, %v", status, err)
 	}
 	if applied, err := Migrate(ctx, "sqlite:"+file); err != nil || len(applied) != 0 {
 		t.Errorf("again: got %v, %v", applied, err)
 	}
-	copied, err := os.Stat(file + ".version-1")
+	copied, err := os.Stat(fmt.Sprintf("%s.version-%d", file, before))
 	if err != nil || copied.Size() == 0 {
 		t.Errorf("the copy: %v", err)
 	}
-	migrations = fstest.MapFS{"0001_spine.sql": migrations.(fstest.MapFS)["0001_spine.sql"]}
+	delete(migrations.(fstest.MapFS), "9999_more.sql")
 	if _, err := Open(ctx, "sqlite:"+file, Options{}); !errors.Is(err, ErrSchema) {
 		t.Errorf("a newer schema: got %v, want ErrSchema", err)
 	}
-	s, err = Open(ctx, "sqlite:"+file+".version-1", Options{})
+	s, err = Open(ctx, fmt.Sprintf("sqlite:%s.version-%d", file, before), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +92,7 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	if r, err := s.Verify(ctx); err != nil || r.Revision != 1 || r.Broken != "" {
 		t.Errorf("the copy: %+v, %v", r, err)
 	}
-	if have, want, err := s.SchemaVersion(ctx); have != 1 || want != 1 || err != nil {
+	if have, want, err := s.SchemaVersion(ctx); have != before || want != before || err != nil {
 		t.Errorf("got %d, %d, %v", have, want, err)
 	}
 }

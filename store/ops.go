@@ -32,6 +32,8 @@ func start(op Op) (work, error) {
 		return &addPerson{op: op}, nil
 	case *LinkAccount:
 		return &linkAccount{op: op}, nil
+	case *LinkSubject:
+		return &linkSubject{op: op}, nil
 	case *MintToken:
 		return &mintToken{op: op}, nil
 	case *RevokeToken:

@@ -43,6 +43,11 @@ const (
 		FROM rowset($1, n bigint, uid text) r
 		JOIN accounts a ON a.uid = r.uid
 		JOIN members m ON m.account = a.id`
+	loadLocked = `
+		SELECT r.n, p.locked
+		FROM rowset($1, n bigint, source text, uid text) r
+		JOIN accounts a ON a.uid = r.uid AND a.source = r.source AND a.deleted = 0
+		JOIN people p ON p.id = a.person AND p.locked = 1`
 	loadLogin = `
 		SELECT r.n, a.uid
 		FROM rowset($1, n bigint, source text, login text) r
@@ -52,7 +57,7 @@ const (
 		FROM rowset($1, n bigint, source text, ext text) r
 		JOIN accounts a ON a.source = r.source AND a.external_id = r.ext AND a.deleted = 0 AND a.external_id <> ''`
 	loadParked = `
-		SELECT r.n, g.id, COALESCE(m.account, 0)
+		SELECT r.n, g.id, g.uid, COALESCE(m.account, 0)
 		FROM rowset($1, n bigint, source text, ref text, account bigint) r
 		JOIN parked p ON p.ref = r.ref
 		JOIN groups g ON g.id = p.group_id AND g.source = r.source
@@ -108,16 +113,19 @@ type accountWork struct {
 	old    directory.Account
 	values []directory.Value
 	groups []int64
+	locked bool // its person is
 	// What was asked about asked, when haveAsked: who has the login and the
 	// external id, and which groups wait.
 	asked      directory.Account
 	haveAsked  bool
 	login, ext string
+	taken      *UniqueError // a value that must be unique and is another's
 	parked     []parkedRef
 }
 
 type parkedRef struct {
 	group int64
+	uid   string // of the group
 	ref   string
 	in    bool // the account is a member already
 }
@@ -143,7 +151,7 @@ func (w *accountWork) cost() (int, bool) { return 1, false }
 
 func (w *accountWork) load(q *questions) {
 	w.old, w.values, w.groups, w.found = directory.Account{}, nil, nil, false
-	w.haveAsked = false
+	w.haveAsked, w.locked = false, false
 	c := w.op.Change
 	if c.UID == "" {
 		w.ask(q, w.draft)
@@ -151,6 +159,10 @@ func (w *accountWork) load(q *questions) {
 	}
 	q.ask(loadAccount, func(r row) error { w.found = true; return scanAccount(r, &w.old) }, c.Source, c.UID)
 	q.ask(loadAccountValues, func(r row) error { return scanValue(r, &w.values) }, c.UID)
+	q.ask(loadLocked, func(r row) error {
+		w.locked = true
+		return r.Scan(new(int64))
+	}, c.Source, c.UID)
 	if c.Delete {
 		q.ask(loadAccountGroups, func(r row) error {
 			var g int64
@@ -164,8 +176,9 @@ func (w *accountWork) load(q *questions) {
 // ask asks what must be known to write a: who has its keys, and which groups
 // wait for it.
 func (w *accountWork) ask(q *questions, a directory.Account) {
-	w.asked, w.haveAsked, w.login, w.ext, w.parked = a, true, "", "", nil
+	w.asked, w.haveAsked, w.login, w.ext, w.taken, w.parked = a, true, "", "", nil, nil
 	source := w.op.Change.Source
+	askTaken(q, loadAccountTaken, owner{source, w.uid}, freshValues(w.op.Change.Unique, w.old.Values, a.Values), &w.taken)
 	if w.op.Change.UniqueLogin && directory.Fold(a.Login) != directory.Fold(w.old.Login) {
 		q.ask(loadLogin, func(r row) error { return scanOther(r, w.uid, &w.login) }, source, directory.Fold(a.Login))
 	}
@@ -183,7 +196,7 @@ func (w *accountWork) ask(q *questions, a directory.Account) {
 		q.ask(loadParked, func(r row) error {
 			p := parkedRef{ref: ref}
 			var account int64
-			err := r.Scan(&p.group, &account)
+			err := r.Scan(&p.group, &p.uid, &account)
 			p.in = account != 0
 			w.parked = append(w.parked, p)
 			return err
@@ -272,7 +285,9 @@ func sameKeys(a, b directory.Account) bool {
 
 // put writes the new or changed account a.
 func (w *accountWork) put(d *decision, a directory.Account, action string) error {
-	if !sameKeys(a, w.old) && (!w.haveAsked || !sameKeys(a, w.asked)) {
+	fresh := freshValues(w.op.Change.Unique, w.old.Values, a.Values)
+	known := w.haveAsked && slices.Equal(fresh, freshValues(w.op.Change.Unique, w.old.Values, w.asked.Values))
+	if (!sameKeys(a, w.old) && (!w.haveAsked || !sameKeys(a, w.asked))) || len(fresh) > 0 && !known {
 		w.ask(&d.more, a)
 		return errMore
 	}
@@ -294,6 +309,7 @@ func (w *accountWork) put(d *decision, a directory.Account, action string) error
 	w.write(d, a, 0)
 	w.unpark(d, a)
 	before, after := accountFacts(w.old, a)
+	w.note(after, a)
 	d.entry = &entry{action: action, target: a.Source + "/user/" + a.UID, before: before, after: after, people: []int64{a.Person}}
 	w.op.Before, w.op.After = w.old, a
 	return nil
@@ -309,6 +325,7 @@ func (w *accountWork) claim(d *decision, a directory.Account) error {
 		if o.ExternalID != "" {
 			keys = append(keys, key{kind: 'x', a: a.Source, b: o.ExternalID})
 		}
+		keys = append(keys, uniqueKeys('v', a.Source, w.op.Change.Unique, o.Values)...)
 	}
 	for _, p := range w.parked {
 		keys = append(keys, key{kind: 'g', n: p.group})
@@ -322,6 +339,9 @@ func (w *accountWork) unique(a directory.Account) error {
 	}
 	if w.haveAsked && w.ext != "" {
 		return &UniqueError{Attribute: "externalId", Value: a.ExternalID, UID: w.ext}
+	}
+	if w.haveAsked && w.taken != nil {
+		return w.taken
 	}
 	return nil
 }
@@ -348,6 +368,24 @@ func (w *accountWork) unpark(d *decision, a directory.Account) {
 			d.tell(joinGroup, p.group, int64(a.ID), d.now)
 			d.tell(countGroup, p.group, int64(1), d.now, d.rev)
 		}
+	}
+}
+
+// note adds what else the change did: it made the account a member of groups, or
+// made one active whose person is locked and stays so.
+func (w *accountWork) note(after facts, a directory.Account) {
+	var joined []string
+	for _, p := range w.parked {
+		if group := a.Source + "/group/" + p.uid; !p.in && !slices.Contains(joined, group) {
+			joined = append(joined, group)
+		}
+	}
+	if len(joined) > 0 {
+		slices.Sort(joined)
+		after["joined"], after["joinedCount"] = joined[:min(len(joined), auditPeople)], len(joined)
+	}
+	if w.locked && a.Active && !w.old.Active {
+		after["locked"] = true
 	}
 }
 

@@ -122,7 +122,8 @@ type groupWork struct {
 	asked         directory.Group
 	haveAsked     bool
 	display, ext  string
-	people        []int64 // of a group to be deleted, the first
+	taken         *UniqueError // as of accountWork
+	people        []int64      // of a group to be deleted, the first
 	join, leave   []member
 	parkNow, free []string
 }
@@ -229,8 +230,9 @@ func (w *groupWork) askPeople(q *questions) {
 }
 
 func (w *groupWork) ask(q *questions, g directory.Group) {
-	w.asked, w.haveAsked, w.display, w.ext = g, true, "", ""
+	w.asked, w.haveAsked, w.display, w.ext, w.taken = g, true, "", "", nil
 	c := w.op.Change
+	askTaken(q, loadGroupTaken, owner{c.Source, w.uid}, freshValues(c.Unique, w.old.Values, g.Values), &w.taken)
 	if c.UniqueDisplay && directory.Fold(g.Display) != directory.Fold(w.old.Display) {
 		q.ask(loadGroupDisplay, func(r row) error { return scanOther(r, w.uid, &w.display) }, c.Source, directory.Fold(g.Display))
 	}
@@ -304,8 +306,10 @@ func (w *groupWork) decide(d *decision) error {
 
 // put writes the new or changed group g and its members.
 func (w *groupWork) put(d *decision, g directory.Group) error {
+	fresh := freshValues(w.op.Change.Unique, w.old.Values, g.Values)
+	known := w.haveAsked && slices.Equal(fresh, freshValues(w.op.Change.Unique, w.old.Values, w.asked.Values))
 	if (g.Display != w.old.Display || g.ExternalID != w.old.ExternalID) &&
-		(!w.haveAsked || g.Display != w.asked.Display || g.ExternalID != w.asked.ExternalID) {
+		(!w.haveAsked || g.Display != w.asked.Display || g.ExternalID != w.asked.ExternalID) || len(fresh) > 0 && !known {
 		w.ask(&d.more, g)
 		return errMore
 	}
@@ -317,6 +321,9 @@ func (w *groupWork) put(d *decision, g directory.Group) error {
 	}
 	if w.haveAsked && w.ext != "" {
 		return &UniqueError{Attribute: "externalId", Value: g.ExternalID, UID: w.ext}
+	}
+	if w.haveAsked && w.taken != nil {
+		return w.taken
 	}
 	if err := w.sort(); err != nil {
 		return err
@@ -412,6 +419,7 @@ func (w *groupWork) claim(d *decision, g directory.Group) error {
 		if o.ExternalID != "" {
 			keys = append(keys, key{kind: 'e', a: g.Source, b: o.ExternalID})
 		}
+		keys = append(keys, uniqueKeys('w', g.Source, w.op.Change.Unique, o.Values)...)
 	}
 	var looks []key
 	for _, refs := range [][]string{w.add, w.remove} {

@@ -14,14 +14,24 @@ type lockPerson struct {
 	op     *LockPerson
 	found  bool
 	locked int64
+	// accounts are his, as the entry names them, so that who follows the audit
+	// knows which identities a lock is about.
+	accounts []string
 }
 
 func (w *lockPerson) prepare(*Store) error { return nil }
 
 func (w *lockPerson) load(q *questions) {
-	w.found = false
+	w.found, w.accounts = false, nil
 	q.askAlone(`SELECT p.locked FROM people p WHERE p.id = $1`,
 		func(r row) error { w.found = true; return r.Scan(&w.locked) }, int64(w.op.Person))
+	q.askAlone(`SELECT a.source, a.uid FROM accounts a WHERE a.person = $1 AND a.deleted = 0 ORDER BY a.id LIMIT 100`,
+		func(r row) error {
+			var source, uid string
+			err := r.Scan(&source, &uid)
+			w.accounts = append(w.accounts, source+"/user/"+uid)
+			return err
+		}, int64(w.op.Person))
 }
 
 // decide locks anew who is locked already: credentials issued since die too.
@@ -43,6 +53,9 @@ func (w *lockPerson) decide(d *decision) error {
 		d.tellAlone(`UPDATE people SET locked = 0, rev = $1 WHERE id = $2`, d.rev, int64(w.op.Person))
 	}
 	e.before, e.after = facts{"locked": w.locked != 0}, facts{"locked": w.op.Locked}
+	if len(w.accounts) > 0 {
+		e.after["accounts"] = w.accounts
+	}
 	d.entry = e
 	return nil
 }

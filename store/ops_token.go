@@ -185,13 +185,21 @@ func (w *revokeToken) decide(d *decision) error {
 	return nil
 }
 
-const scimTokenColumns = `t.id, t.source, t.prefix, t.digest, t.created, t.expires, t.revoked, t.rev`
+const (
+	scimTokenColumns = `t.id, t.source, t.prefix, t.digest, t.created, t.expires, t.revoked, t.rev, t.client`
+	// allSCIMTokens are those of both kinds, which share their numbers.
+	allSCIMTokens = `(
+		SELECT b.id, b.source, b.prefix, b.digest, b.created, b.expires, b.revoked, b.rev, 0 AS client FROM scim_tokens b
+		UNION ALL
+		SELECT c.id, c.source, c.prefix, c.digest, c.created, c.expires, c.revoked, c.rev, 1 AS client FROM scim_clients c)`
+)
 
 func scanSCIMToken(r row, t *SCIMToken, more ...any) error {
 	var digest string
-	var created, expires, revoked int64
-	dest := []any{&t.ID, &t.Source, &t.Prefix, &digest, &created, &expires, &revoked, &t.Revision}
+	var created, expires, revoked, client int64
+	dest := []any{&t.ID, &t.Source, &t.Prefix, &digest, &created, &expires, &revoked, &t.Revision, &client}
 	err := r.Scan(append(dest, more...)...)
+	t.Client = client == 1
 	t.Digest, _ = hex.DecodeString(digest)
 	t.Created, t.Expires, t.Revoked = timeOf(created), timeOf(expires), timeOf(revoked)
 	return err
@@ -215,7 +223,7 @@ func (w *mintSCIMToken) prepare(*Store) error {
 func (w *mintSCIMToken) load(q *questions) {
 	w.source, w.have = false, nil
 	q.askAlone(`SELECT s.name FROM sources s WHERE s.name = $1`, func(row) error { w.source = true; return nil }, w.op.Source)
-	q.askAlone(`SELECT `+scimTokenColumns+` FROM scim_tokens t WHERE t.source = $1 ORDER BY t.id`, func(r row) error {
+	q.askAlone(`SELECT `+scimTokenColumns+` FROM `+allSCIMTokens+` t WHERE t.source = $1 ORDER BY t.id`, func(r row) error {
 		var t SCIMToken
 		err := scanSCIMToken(r, &t)
 		w.have = append(w.have, t)
@@ -230,6 +238,9 @@ func (w *mintSCIMToken) decide(d *decision) error {
 	}
 	live := 0
 	for _, t := range w.have {
+		if t.Client != o.Client {
+			continue
+		}
 		if w.given != "" && string(t.Digest) == string(Digest(w.given)) {
 			o.Token = t
 			return nil
@@ -242,22 +253,39 @@ func (w *mintSCIMToken) decide(d *decision) error {
 		return ErrTooManyTokens
 	}
 	d.head.last.scimToken++
-	t := SCIMToken{ID: d.head.last.scimToken, Source: o.Source, Created: timeOf(d.now), Expires: timeOf(micros(o.Expires)), Revision: d.rev}
+	t := SCIMToken{ID: d.head.last.scimToken, Source: o.Source, Client: o.Client, Created: timeOf(d.now), Expires: timeOf(micros(o.Expires)), Revision: d.rev}
 	o.Secret = w.given
 	if o.Secret == "" {
 		t.Prefix = fmt.Sprintf("gbs_%d_", t.ID)
+		if t.Client {
+			t.Prefix = fmt.Sprintf("gbc_%d_", t.ID)
+		}
 		o.Secret = secretOf(t.Prefix, w.random)
 	}
 	t.Digest = Digest(o.Secret)
-	d.tellAlone(`
-		INSERT INTO scim_tokens (id, source, prefix, digest, created, expires, revoked, rev)
-		VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`,
+	put := putSCIMToken
+	if t.Client {
+		put = putSCIMClient
+	}
+	d.tellAlone(put,
 		t.ID, t.Source, t.Prefix, hex.EncodeToString(t.Digest), d.now, micros(t.Expires), d.rev)
 	d.entry = &entry{action: "scim-token.mint", target: fmt.Sprintf("scim-token/%d", t.ID),
 		after: facts{"source": t.Source, "expires": micros(t.Expires), "configured": w.given != ""}}
+	if t.Client {
+		d.entry.after["client"] = t.ClientID()
+	}
 	o.Token = t
 	return nil
 }
+
+const (
+	putSCIMToken = `
+		INSERT INTO scim_tokens (id, source, prefix, digest, created, expires, revoked, rev)
+		VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`
+	putSCIMClient = `
+		INSERT INTO scim_clients (id, source, prefix, digest, created, expires, revoked, rev)
+		VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`
+)
 
 // revokeSCIMToken is a RevokeSCIMToken under way.
 type revokeSCIMToken struct {
@@ -270,7 +298,7 @@ func (w *revokeSCIMToken) prepare(*Store) error { return nil }
 
 func (w *revokeSCIMToken) load(q *questions) {
 	w.old = SCIMToken{}
-	q.askAlone(`SELECT `+scimTokenColumns+` FROM scim_tokens t WHERE t.id = $1`,
+	q.askAlone(`SELECT `+scimTokenColumns+` FROM `+allSCIMTokens+` t WHERE t.id = $1`,
 		func(r row) error { return scanSCIMToken(r, &w.old) }, w.op.ID)
 }
 
@@ -281,7 +309,11 @@ func (w *revokeSCIMToken) decide(d *decision) error {
 	if !w.old.Revoked.IsZero() {
 		return nil
 	}
-	d.tellAlone(`UPDATE scim_tokens SET revoked = $1, rev = $2 WHERE id = $3`, d.now, d.rev, w.op.ID)
+	end := `UPDATE scim_tokens SET revoked = $1, rev = $2 WHERE id = $3`
+	if w.old.Client {
+		end = `UPDATE scim_clients SET revoked = $1, rev = $2 WHERE id = $3`
+	}
+	d.tellAlone(end, d.now, d.rev, w.op.ID)
 	d.entry = &entry{action: "scim-token.revoke", target: fmt.Sprintf("scim-token/%d", w.op.ID), before: facts{"source": w.old.Source}}
 	return nil
 }

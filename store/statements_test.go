@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -123,6 +124,8 @@ func TestEveryStatementIsUnderstoodByBothDatabases(t *testing.T) {
 		}
 	}
 	text, _ := auditText(AuditQuery{Actor: "a", Action: "b", Target: "c", Person: 1, Text: "d", Before: 9})
+	texts = append(texts, text)
+	text, _ = scimLogText(SCIMLogQuery{Source: "a", Status: 400, StatusTo: 599, Resource: "b", Person: 1, Request: "c", Since: time.Now(), Until: time.Now(), Before: 9, After: 3})
 	texts = append(texts, text)
 
 	t.Run("sqlite", func(t *testing.T) {

@@ -70,9 +70,12 @@ func (v *View) News(ctx context.Context) (n News, err error) {
 		SELECT COALESCE((SELECT max(rev) FROM sources), 0), COALESCE((SELECT max(rev) FROM sites), 0),
 			COALESCE((SELECT max(rev) FROM groups), 0), COALESCE((SELECT max(rev) FROM mappings), 0),
 			COALESCE((SELECT max(rev) FROM manuals), 0), COALESCE((SELECT max(rev) FROM tokens), 0),
-			COALESCE((SELECT max(rev) FROM scim_tokens), 0)`,
+			COALESCE((SELECT max(rev) FROM scim_tokens), 0), COALESCE((SELECT max(rev) FROM scim_clients), 0)`,
 		func(r row) error {
-			return r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens)
+			var clients int64
+			err := r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens, &clients)
+			n.SCIMTokens = max(n.SCIMTokens, clients)
+			return err
 		})
 	return n, err
 }
@@ -157,7 +160,7 @@ func (v *View) Tokens(ctx context.Context, since int64) ([]Token, error) {
 		WHERE t.rev > $1 ORDER BY t.id`, since)
 }
 
-// SCIMTokens lists all SCIM tokens.
+// SCIMTokens lists all SCIM tokens, clients too.
 func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
 	return list(ctx, v, func(r row, t *SCIMToken) error {
 		var last int64
@@ -166,7 +169,7 @@ func (v *View) SCIMTokens(ctx context.Context) ([]SCIMToken, error) {
 		return err
 	}, `
 		SELECT `+scimTokenColumns+`, COALESCE(u.last, 0)
-		FROM scim_tokens t LEFT JOIN scim_token_use u ON u.token = t.id
+		FROM `+allSCIMTokens+` t LEFT JOIN scim_token_use u ON u.token = t.id
 		ORDER BY t.id`)
 }
 

@@ -97,6 +97,20 @@ func (v *View) Members(ctx context.Context, group directory.GroupID, after direc
 		ORDER BY m.account LIMIT $3`, int64(group), int64(after), int64(limit))
 }
 
+// NestedGroups lists the groups that the source says are members of group, in
+// order of UID. They wait among the parked members and give nobody anything.
+func (v *View) NestedGroups(ctx context.Context, group directory.GroupID) ([]directory.Ref, error) {
+	return list(ctx, v, func(r row, ref *directory.Ref) error {
+		return r.Scan((*int64)(&ref.Group), &ref.UID, &ref.Display)
+	}, `
+		SELECT g.id, g.uid, g.display
+		FROM parked p
+		JOIN groups o ON o.id = p.group_id
+		JOIN groups g ON g.uid = p.ref AND g.source = o.source AND g.deleted = 0
+		WHERE p.group_id = $1
+		ORDER BY g.uid`, int64(group))
+}
+
 // GroupsOf lists the groups of each account, in order of group id.
 func (v *View) GroupsOf(ctx context.Context, accounts []directory.AccountID) (map[directory.AccountID][]directory.Ref, error) {
 	ids := make([]int64, len(accounts))

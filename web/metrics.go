@@ -113,13 +113,14 @@ var (
 	descSuperusers  = desc("superusers", "People who hold superuser, break-glass owners not counted.")
 	descSrcChange   = desc("source_last_change_timestamp_seconds", "When a source last changed anything through this process.", "source")
 	descGroups      = desc("groups", "Groups that the source has.", "source")
+	descSCIMEnds    = desc("scim_credential_expires_timestamp_seconds", "When a live SCIM token or client ends, of those that have an end.", "source", "kind", "id")
 	descSrcDisabled = desc("source_disabled", "1 when the source gives nothing because it is disabled.", "source")
 )
 
 // Describe lists the metrics.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRevision, descStaleness, descFresh, descMapping, descPeople, descMemberships, descSites, descRules,
-		descTokens, descHeld, descSuperusers, descSrcChange, descGroups, descSrcDisabled} {
+		descTokens, descHeld, descSuperusers, descSrcChange, descGroups, descSrcDisabled, descSCIMEnds} {
 		ch <- d
 	}
 }
@@ -143,6 +144,13 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descHeld, float64(held))
 	}
 	gauge(descSuperusers, float64(s.Superusers))
+	for _, t := range c.engine.EndingSCIMTokens() {
+		kind := "bearer"
+		if t.Client {
+			kind = "client"
+		}
+		gauge(descSCIMEnds, float64(t.Expires.Unix()), t.Source, kind, strconv.FormatInt(t.ID, 10))
+	}
 	for name, source := range s.Sources {
 		if !source.LastChange.IsZero() {
 			gauge(descSrcChange, float64(source.LastChange.UnixMilli())/1000, name)

@@ -31,6 +31,9 @@ type Config struct {
 	// Draining reports that the server is about to stop: /readyz says no, and
 	// everything else goes on. nil is never.
 	Draining func() bool
+	// Replay says what a kept SCIM request would do now; nil has none.
+	// store.ErrNotFound, or a *provision.InvalidError when it cannot be replayed.
+	Replay func(ctx context.Context, id int64) (any, error)
 }
 
 // door is the handler with what it depends on.
@@ -77,6 +80,9 @@ func (d *door) routes() http.Handler {
 		{"POST", "/access/v1/search/resource", d.searchResource},
 		{"POST", "/access/v1/search/action", d.searchAction},
 		{"GET", "/.well-known/authzen-configuration", d.discovery},
+		{"GET", "/api/v1/scim/requests", d.scimRequests},
+		{"GET", "/api/v1/scim/requests/{id}", d.scimRequest},
+		{"POST", "/api/v1/scim/requests/{id}/replay", d.scimReplay},
 		{"GET", "/healthz", d.health},
 		{"GET", "/readyz", d.ready},
 		{"GET", "/metrics", d.scrape()},

@@ -166,18 +166,56 @@ func (d *doctor) groups(ctx context.Context, b *bridge) {
 }
 
 func (d *doctor) sources(ctx context.Context, b *bridge) {
+	d.endings(b)
 	tokens := liveSCIMTokens(b.st)
 	status := b.Status().Sources
 	for _, n := range b.cfg.SourceNames() {
 		c := b.cfg.Sources[n]
-		if token, _ := b.cfg.SCIMToken(n); c.SCIM != nil && tokens[n] == 0 && token == "" {
+		if token, _ := b.cfg.SCIMToken(n); c.SCIM != nil && tokens[n] == 0 && token == "" && c.SCIM.Auth.JWT.Issuer == "" && c.SCIM.Auth.BasicUser == "" {
 			d.warn("source "+n, "has no live token; grantbridge scim-token create --source %s", n)
 		}
 		if c.SCIM != nil {
 			d.lastHeard(ctx, b, n, status[n])
 		}
-		if c.SAML != nil || c.LDAP != nil {
-			d.warn("source "+n, "its saml or ldap block is checked, but not served by this version")
+		if c.SAML != nil {
+			d.warn("source "+n, "its saml block is checked, but not served by this version")
+		}
+		if c.LDAP != nil {
+			d.lastRun(ctx, b, n)
+		}
+	}
+}
+
+// lastRun says what became of the last run of a source's directory.
+func (d *doctor) lastRun(ctx context.Context, b *bridge, name string) {
+	last, err := b.Reports(ctx, name, 1)
+	switch {
+	case err != nil:
+		d.fail("source "+name, "%s", explainError(err))
+	case len(last) == 0:
+		d.warn("source "+name, "its directory was never read; grantbridge ldap check --source %s", name)
+	case last[0].State == provision.SyncFailed:
+		d.fail("source "+name, "its directory is not read since %s: %s", when(last[0].Started), strings.Join(last[0].Says, "; "))
+	case last[0].State == provision.SyncHeld:
+		d.warn("source "+name, "a run is held: %s", strings.Join(last[0].Says, "; "))
+	default:
+		d.ok("source "+name, "%s at %s: %s", last[0].State, when(last[0].Ended), strings.Join(last[0].Says, "; "))
+	}
+}
+
+// endings warns of SCIM credentials that end within 30 days.
+func (d *doctor) endings(b *bridge) {
+	for _, t := range b.EndingSCIMTokens() {
+		kind, flag := "token", ""
+		if t.Client {
+			kind, flag = "client", " --client"
+		}
+		switch {
+		case t.Threshold() == 0:
+		case t.Alone:
+			d.warn("source "+t.Source, "its SCIM %s %d ends %s, and no other lives; grantbridge scim-token create --source %s%s", kind, t.ID, when(t.Expires), t.Source, flag)
+		default:
+			d.warn("source "+t.Source, "its SCIM %s %d ends %s; another lives already, put it in place", kind, t.ID, when(t.Expires))
 		}
 	}
 }

@@ -11,25 +11,14 @@ import (
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
-	"grantbridge/scim"
 	"grantbridge/store"
 	"grantbridge/web"
 )
 
-// scimDoor serves the SCIM doors of all sources.
-func (s *server) scimDoor(l *config.Loaded) http.Handler {
-	c := scim.Config{BaseURL: s.url(l), Sources: map[string]scim.Source{}, CursorKey: s.cursorKey, Log: s.log}
-	for name, src := range l.Sources {
-		if src.SCIM != nil {
-			c.Sources[name] = scim.Source{Profile: scim.Profile(src.SCIM.Profile)}
-		}
-	}
-	return scim.New(s.engine, c)
-}
-
 // decisions serves the decision API, health checks and metrics.
 func (s *server) decisions(l *config.Loaded) http.Handler {
-	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load})
+	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load,
+		Registry: s.registry, Replay: s.replay})
 }
 
 // url is the URL that clients use.
@@ -88,7 +77,7 @@ func announceSource(line func(string, string, ...any), base, name string, c conf
 		line("saml "+name, "%s", "not served by this version; the block was read and checked")
 	}
 	if c.LDAP != nil {
-		line("ldap "+name, "%s", "not read by this version; the block was read and checked")
+		line("ldap "+name, "%s every %s   grantbridge sync list --runs --source %s", c.LDAP.URL, c.LDAP.Interval, name)
 	}
 }
 

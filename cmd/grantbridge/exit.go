@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"grantbridge/cmd/grantbridge/internal/strict"
+	"grantbridge/ldapsync"
 	"grantbridge/mapping"
 	"grantbridge/provision"
 	"grantbridge/store"
@@ -98,6 +99,9 @@ func explainError(err error) string {
 	if held, ok := errors.AsType[*provision.HeldError](err); ok && held.Hold.ID != 0 {
 		return fmt.Sprintf("%s\n  see it      grantbridge sync list\n  approve it  grantbridge sync apply %d --hash %s\n  drop it     grantbridge sync discard %d",
 			says, held.Hold.ID, held.Hold.Hash, held.Hold.ID)
+	}
+	if fault, ok := errors.AsType[*ldapsync.Error](err); ok {
+		return fault.Words()
 	}
 	switch {
 	case errors.Is(err, store.ErrSchema):

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -12,6 +11,8 @@ import (
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/mapping"
 	"grantbridge/provision"
+	"grantbridge/scim"
+	"grantbridge/scim/inspect"
 	"grantbridge/store"
 )
 
@@ -20,8 +21,10 @@ import (
 type generation struct {
 	*provision.Engine
 	cfg  *config.Loaded
-	scim http.Handler
+	scim *scim.Door
 	held string // what the guard said to the mapping file, or ""
+	// workers read the directories; they run while the generation is live.
+	workers *workers
 	// doubts are the warnings about it, when it was applied.
 	doubts mapping.Problems
 }
@@ -43,6 +46,8 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 	if s.engine, err = provision.New(ctx, s.st, s.engineConfig(l)); err != nil {
 		return fmt.Errorf("read the store: %w", err)
 	}
+	s.inspect = inspect.New(s.engine, inspectConfig(l, s.log))
+	s.registry.MustRegister(s.inspect)
 	g, err := s.generate(ctx, l)
 	if err == nil {
 		s.api = s.decisions(l)
@@ -52,7 +57,15 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 }
 
 func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, error) {
-	g := &generation{Engine: s.engine, cfg: l, scim: s.scimDoor(l)}
+	door, err := s.scimDoor(l)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := s.makeWorkers(l)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{Engine: s.engine, cfg: l, scim: door, workers: ws}
 	return g, g.bootstrap(ctx)
 }
 

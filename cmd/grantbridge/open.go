@@ -66,6 +66,8 @@ type bridge struct {
 	*provision.Engine
 	cfg *config.Loaded
 	st  *store.Store
+	// newcomers are people whom a plan of a directory's run would make.
+	newcomers map[access.PersonID]string
 }
 
 func (b *bridge) close() { _ = b.st.Close() }

@@ -167,7 +167,7 @@ func people(b *bridge, ids []access.PersonID, all bool) string {
 	logins := make([]string, len(ids))
 	for i, id := range ids[:n] {
 		p, _ := b.PersonByID(id)
-		logins[i] = clean(cmp.Or(p.Login, p.UID, fmt.Sprint(id)))
+		logins[i] = clean(cmp.Or(p.Login, p.UID, b.newcomers[id], fmt.Sprint(id)))
 	}
 	return count(len(ids), "person") + ": " + some(logins, n, all)
 }

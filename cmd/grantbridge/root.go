@@ -60,8 +60,8 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results only")
 	c.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.configCommand(), a.mappingCommand(),
-		a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(), a.syncCommand(),
-		a.scimTokenCommand(), a.tokenCommand(), a.personCommand(), a.grantCommand(),
+		a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(), a.syncCommand(), a.ldapCommand(),
+		a.scimCommand(), a.scimTokenCommand(), a.tokenCommand(), a.personCommand(), a.grantCommand(),
 		a.siteCommand(), a.groupCommand(), a.auditCommand(), a.exportCommand(), a.importCommand(),
 		a.migrateCommand(), a.doctorCommand(), a.versionCommand(), completionCommand(),
 	)

@@ -21,13 +21,20 @@ func (a *app) scimTokenCommand() *cobra.Command {
 
 func (a *app) scimTokenCreateCommand() *cobra.Command {
 	var source, expires string
+	var client bool
 	c := a.reasons(&cobra.Command{
 		Use: "create --source S", Short: "make a token; its secret is printed alone, once", Args: words(),
-		Long: "Create makes a bearer token for a source's SCIM door. Two may live at a time, so\nthat a new one can be put in place before the old one is revoked.",
+		Long: `Create makes a bearer token for a source's SCIM door. Two may live at a time, so
+that a new one can be put in place before the old one is revoked. With --client
+it makes a pair for OAuth 2.0 client credentials instead: the client's secret is
+printed, its id and the token endpoint are told beside it.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), mayMake, func(b *bridge) error { return a.createSCIMToken(c.Context(), b, source, expires) })
+			return a.with(c.Context(), mayMake, func(b *bridge) error {
+				return a.createSCIMToken(c.Context(), b, &store.MintSCIMToken{Source: source, Client: client}, expires)
+			})
 		},
 	})
+	c.Flags().BoolVar(&client, "client", false, "a client id and secret for OAuth 2.0 client credentials")
 	c.Flags().StringVar(&source, "source", "", "the `source`, as the configuration names it")
 	c.Flags().StringVar(&expires, "expires", "", "when it ends: a `time`, a day, or 90d from now")
 	must(c.MarkFlagRequired("source"))
@@ -40,7 +47,8 @@ func must(err error) {
 	}
 }
 
-func (a *app) createSCIMToken(ctx context.Context, b *bridge, source, expires string) error {
+func (a *app) createSCIMToken(ctx context.Context, b *bridge, m *store.MintSCIMToken, expires string) error {
+	source := m.Source
 	known, err := b.sources(ctx)
 	if err != nil {
 		return err
@@ -48,14 +56,21 @@ func (a *app) createSCIMToken(ctx context.Context, b *bridge, source, expires st
 	if !slices.ContainsFunc(known, func(s store.Source) bool { return s.Name == source }) {
 		return noSource(source, known)
 	}
-	m := &store.MintSCIMToken{Source: source}
 	if m.Expires, err = a.optionalTime(b, expires); err != nil {
 		return err
 	}
 	if err := b.MintSCIMToken(ctx, a.by(), m); err != nil {
 		return err
 	}
-	a.note("token %d of source %s, shown this once; the identity provider's base URL is %s/scim/v2/%s", m.Token.ID, source, b.cfg.URL(b.cfg.Listen), source)
+	base := b.cfg.URL(b.cfg.Listen) + "/scim/v2/" + source
+	if m.Client {
+		a.note("client id %s of source %s; its secret is shown this once; the token endpoint is %s/oauth/token", m.Token.ClientID(), source, base)
+		if c := b.cfg.Sources[source].SCIM; c == nil || !c.Auth.OAuth.On() {
+			a.note("the source does not take it yet: put `auth: {oauth: true}` under sources.%s.scim", source)
+		}
+	} else {
+		a.note("token %d of source %s, shown this once; the identity provider's base URL is %s", m.Token.ID, source, base)
+	}
 	if a.people() {
 		_, err := fmt.Fprintln(a.out, m.Secret)
 		return err
@@ -96,6 +111,8 @@ func noSource(name string, known []store.Source) error {
 type scimTokenRow struct {
 	ID       int64     `json:"id"`
 	Source   string    `json:"source"`
+	Kind     string    `json:"kind"` // bearer, client
+	ClientID string    `json:"client_id,omitempty"`
 	Prefix   string    `json:"prefix"`
 	State    string    `json:"state"`
 	Created  time.Time `json:"created"`
@@ -104,7 +121,11 @@ type scimTokenRow struct {
 }
 
 func rowOfSCIMToken(t store.SCIMToken) scimTokenRow {
-	return scimTokenRow{t.ID, t.Source, t.Prefix, stateOf(t.Revoked, t.Expires), t.Created, t.Expires, t.LastUsed}
+	r := scimTokenRow{t.ID, t.Source, "bearer", "", t.Prefix, stateOf(t.Revoked, t.Expires), t.Created, t.Expires, t.LastUsed}
+	if t.Client {
+		r.Kind, r.ClientID = "client", t.ClientID()
+	}
+	return r
 }
 
 func stateOf(revoked, expires time.Time) string {
@@ -151,7 +172,8 @@ func (a *app) listSCIMTokens(tokens []store.SCIMToken, source string, all bool) 
 		column[scimTokenRow]{"STATE", func(t scimTokenRow) string { return t.State }},
 		column[scimTokenRow]{"CREATED", func(t scimTokenRow) string { return when(t.Created) }},
 		column[scimTokenRow]{"EXPIRES", func(t scimTokenRow) string { return when(t.Expires) }},
-		column[scimTokenRow]{"LAST USED", func(t scimTokenRow) string { return when(t.LastUsed) }})
+		column[scimTokenRow]{"LAST USED", func(t scimTokenRow) string { return when(t.LastUsed) }},
+		column[scimTokenRow]{"KIND", func(t scimTokenRow) string { return t.Kind }})
 }
 
 func (a *app) scimTokenRevokeCommand() *cobra.Command {

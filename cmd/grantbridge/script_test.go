@@ -21,6 +21,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"grantbridge/ldapsync/ldaptest"
 	"grantbridge/store/storetest"
 )
 
@@ -45,6 +46,8 @@ func TestMain(m *testing.M) {
 //	push N           push N users to $URL/scim/v2/okta until the server is gone,
 //	                 noting those that were acknowledged in acked.txt
 //	acked            all of acked.txt are there, each once
+//	ldap WORD ARG…   a directory in process: serve (sets $LDAP), person LOGIN…,
+//	                 group NAME LOGIN…, delete DN, disable LOGIN, hide, see
 //
 // and $URL, where a server started in the scene listens, the two example files,
 // and the conditions [sqlite] and [postgres].
@@ -63,11 +66,12 @@ func TestScenes(t *testing.T) {
 					if kind == "postgres" {
 						dsn = storetest.DSN(e.T().(testing.TB), kind)
 					}
+					e.Values[directoryKey{}] = &ldaptest.Server{}
 					return setUp(e, dsn)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"http": sendHTTP, "await": await, "keep": keep, "exits": exits, "signal": signalAll,
-					"logged": logged, "drain": drain, "push": push, "acked": acked,
+					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory,
 				},
 			})
 		})

@@ -16,10 +16,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/provision"
+	"grantbridge/scim/inspect"
 	"grantbridge/store"
 )
 
@@ -74,6 +76,10 @@ type server struct {
 	api    http.Handler // decisions, health, metrics
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
+	// verifiers of signed tokens, by source, whose keys outlive a reload.
+	verifiers map[string]verifier
+	inspect   *inspect.Log
+	registry  *prometheus.Registry
 	log       *slog.Logger
 	level     *slog.LevelVar
 	ln        net.Listener
@@ -121,7 +127,8 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 }
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {
-	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text())}
+	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text()),
+		verifiers: map[string]verifier{}, registry: prometheus.NewRegistry()}
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {
@@ -148,6 +155,7 @@ func (s *server) follow() (stop func()) {
 			s.log.Error("following the store ended", "reason", err.Error())
 		}
 	})
+	done.Go(func() { _ = s.inspect.Run(ctx) }) // it never fails
 	return func() {
 		cancel()
 		done.Wait()
@@ -170,6 +178,8 @@ func (s *server) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.live.Load().workers.start(ctx)
+	defer func() { s.live.Load().workers.stop() }()
 	if s.o.started != nil {
 		s.work.Go(func() { s.o.started(ctx, s) })
 	}
@@ -242,7 +252,10 @@ func (s *server) reload(ctx context.Context) {
 		return
 	}
 	s.setLevel(l)
+	old.workers.stop()
 	s.live.Store(next)
+	next.workers.start(ctx)
+	s.inspect.Reconfigure(inspectConfig(l, s.log))
 	s.report(next)
 	s.log.Info("configuration reloaded", "sources", l.SourceNames())
 }

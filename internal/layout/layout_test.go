@@ -39,6 +39,7 @@ var behindOneDoor = []struct {
 	library, room, reason string
 }{
 	{"github.com/elimity-com/scim", "scim", "its types are SCIM's, not ours"},
+	{"github.com/go-jose/go-jose", "scim", "which signed tokens are taken is decided in one file"},
 	{"github.com/crewjam/saml", "saml", "it is wrapped, not trusted"},
 	{"github.com/russellhaering/goxmldsig", "saml", "identity is read from signed bytes in one place"},
 	{"github.com/go-ldap/ldap", "ldapsync", "only paged, proven reads leave that room"},

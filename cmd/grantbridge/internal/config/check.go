@@ -52,6 +52,10 @@ func (c *Config) checkServer(d *strict.Document) {
 	if _, err := time.LoadLocation(c.Zone); err != nil || c.Zone == "Local" {
 		d.Problem("zone", "no time zone %q; write a name as Europe/Berlin, or UTC", c.Zone)
 	}
+	checkPrefixes(d, "trusted_proxies", c.TrustedProxies)
+	if c.SCIMLog.Keep < 0 {
+		d.Problem("scim_log.keep", "must be 0s or more")
+	}
 	oneOf(d, "log.level", c.Log.Level, levels)
 	oneOf(d, "log.format", c.Log.Format, formats)
 }
@@ -138,6 +142,7 @@ func checkSCIM(d *strict.Document, at string, s *SCIM) {
 	if s.Token != "" && s.TokenFile != "" {
 		d.Problem(at+".token_file", "token and token_file are both given; keep one")
 	}
+	checkSCIMAuth(d, at+".auth", s)
 	if t := s.Token.Reveal(); t != "" && len(t) < minToken {
 		d.Problem(at+".token", "the token is shorter than %d characters; make a long random one: openssl rand -hex 32", minToken)
 	}
@@ -156,25 +161,6 @@ func checkSAML(d *strict.Document, at string, s *SAML) {
 		d.Problem(at+".metadata_url", "metadata must come over https")
 	}
 	oneOf(d, at+".groups", s.Groups, samlGroups)
-}
-
-func checkLDAP(d *strict.Document, at string, l *LDAP) {
-	if u, err := url.Parse(l.URL); err != nil || !slices.Contains([]string{"ldap", "ldaps", "ldapi"}, u.Scheme) || u.User != nil {
-		d.Problem(at+".url", "not a directory; write ldaps://host:636, ldap://host:389 or ldapi:///path")
-	}
-	if l.BindPassword != "" && l.BindPasswordFile != "" {
-		d.Problem(at+".bind_password_file", "bind_password and bind_password_file are both given; keep one")
-	}
-	if l.BindDN != "" && l.BindPassword == "" && l.BindPasswordFile == "" {
-		d.Problem(at+".bind_dn", "no password for it; give bind_password_file")
-	}
-	required(d, at+".users.base", l.Users.Base)
-	required(d, at+".groups.base", l.Groups.Base)
-	checkFilter(d, at+".users.filter", l.Users.Filter)
-	checkFilter(d, at+".groups.filter", l.Groups.Filter)
-	if time.Duration(l.Interval) < time.Minute {
-		d.Problem(at+".interval", "must be 1m or more")
-	}
 }
 
 // checkFilter finds the commonest slips; the directory says the rest.
@@ -208,5 +194,5 @@ func (l *Loaded) Warnings() []string {
 	for _, p := range slices.Sorted(maps.Keys(l.literal)) {
 		out = append(out, fmt.Sprintf("%s stands in the file as plain text; use ${NAME} or %s_file", p, p[strings.LastIndexByte(p, '.')+1:]))
 	}
-	return append(out, l.missing...)
+	return append(append(out, l.missing...), l.unusedSchemas()...)
 }

@@ -19,15 +19,19 @@ import (
 
 // Config is config.yaml.
 type Config struct {
-	Listen            string `yaml:"listen" jsonschema_description:"host:port to serve on; port 0 takes a free one"`
-	BaseURL           string `yaml:"base_url" jsonschema_description:"the URL that clients use, without a path; empty is http:// and listen"`
-	Store             string `yaml:"store" jsonschema_description:"sqlite:FILE, or postgres://user@host:5432/db?sslmode=verify-full"`
-	StorePasswordFile string `yaml:"store_password_file" jsonschema_description:"file with the PostgreSQL password; else PGPASSWORD or the passfile"`
-	MappingFile       string `yaml:"mapping_file" jsonschema_description:"rules to apply at start and reload, through the guard; empty: the rules live in the store"`
-	Zone              string `yaml:"zone" jsonschema_description:"time zone in which days end, as Europe/Berlin"`
-	Log               Log    `yaml:"log" jsonschema_description:"what is logged, and how"`
-	Limits            Limits `yaml:"limits" jsonschema_description:"bounds of the guard; a mapping's own limits come first"`
-	Sites             []Site `yaml:"sites" jsonschema_description:"sites to start with; also: grantbridge site add"`
+	Listen            string   `yaml:"listen" jsonschema_description:"host:port to serve on; port 0 takes a free one"`
+	BaseURL           string   `yaml:"base_url" jsonschema_description:"the URL that clients use, without a path; empty is http:// and listen"`
+	Store             string   `yaml:"store" jsonschema_description:"sqlite:FILE, or postgres://user@host:5432/db?sslmode=verify-full"`
+	StorePasswordFile string   `yaml:"store_password_file" jsonschema_description:"file with the PostgreSQL password; else PGPASSWORD or the passfile"`
+	MappingFile       string   `yaml:"mapping_file" jsonschema_description:"rules to apply at start and reload, through the guard; empty: the rules live in the store"`
+	Zone              string   `yaml:"zone" jsonschema_description:"time zone in which days end, as Europe/Berlin"`
+	Log               Log      `yaml:"log" jsonschema_description:"what is logged, and how"`
+	TrustedProxies    []string `yaml:"trusted_proxies" jsonschema_description:"networks of the proxies in front whose X-Forwarded-For is believed"`
+	SCIMLog           SCIMLog  `yaml:"scim_log" jsonschema_description:"what is kept of SCIM requests, for grantbridge scim log"`
+	Limits            Limits   `yaml:"limits" jsonschema_description:"bounds of the guard; a mapping's own limits come first"`
+	Sites             []Site   `yaml:"sites" jsonschema_description:"sites to start with; also: grantbridge site add"`
+	// SCIMSchemas are files with one schema each.
+	SCIMSchemas []string `yaml:"scim_schemas" jsonschema_description:"files with a SCIM schema each (RFC 7643 7, JSON): attributes of your own, or tighter ones of the core"`
 	// Sources are the identity providers by name.
 	Sources map[string]Source `yaml:"sources" jsonschema_description:"identity providers by name"`
 }
@@ -65,9 +69,15 @@ type Source struct {
 
 // SCIM is a source's SCIM door.
 type SCIM struct {
-	Profile   string `yaml:"profile" jsonschema_description:"whose oddities are understood" jsonschema:"enum=auto,enum=strict,enum=entra,enum=okta,enum=onelogin,enum=jumpcloud,enum=ping,enum=rippling,enum=authentik,enum=generic"`
-	Token     Secret `yaml:"token" jsonschema_description:"bearer token; better ${NAME}, token_file, or grantbridge scim-token create"`
-	TokenFile string `yaml:"token_file" jsonschema_description:"file that holds the token"`
+	Profile   string   `yaml:"profile" jsonschema_description:"whose oddities are understood" jsonschema:"enum=auto,enum=strict,enum=entra,enum=okta,enum=onelogin,enum=jumpcloud,enum=ping,enum=rippling,enum=authentik,enum=generic"`
+	Token     Secret   `yaml:"token" jsonschema_description:"bearer token; better ${NAME}, token_file, or grantbridge scim-token create"`
+	TokenFile string   `yaml:"token_file" jsonschema_description:"file that holds the token"`
+	Auth      SCIMAuth `yaml:"auth" jsonschema_description:"how requests prove who sends them"`
+	Allow     []string `yaml:"allow" jsonschema_description:"networks that may send; none are all"`
+	Rate      Rate     `yaml:"rate" jsonschema_description:"most requests, as 50/s; empty is no limit"`
+	// UserSchemas and GroupSchemas name schemas of scim_schemas by URN.
+	UserSchemas  []string `yaml:"user_schemas" jsonschema_description:"which of scim_schemas its users have, by URN"`
+	GroupSchemas []string `yaml:"group_schemas" jsonschema_description:"which of scim_schemas its groups have, by URN"`
 }
 
 // SAML is a source's SAML door.
@@ -85,38 +95,14 @@ type SAMLSubject struct {
 	Attribute string `yaml:"attribute" jsonschema_description:"attribute that equals the account's externalId; empty is a persistent NameID"`
 }
 
-// LDAP is a source's directory.
-type LDAP struct {
-	URL              string     `yaml:"url" jsonschema_description:"ldaps://, ldap:// (then StartTLS) or ldapi://"`
-	CAFile           string     `yaml:"ca_file" jsonschema_description:"certificates to trust instead of the system's"`
-	BindDN           string     `yaml:"bind_dn" jsonschema_description:"who reads the directory"`
-	BindPassword     Secret     `yaml:"bind_password" jsonschema_description:"better bind_password_file"`
-	BindPasswordFile string     `yaml:"bind_password_file" jsonschema_description:"file that holds the password"`
-	Users            LDAPUsers  `yaml:"users" jsonschema_description:"where people are"`
-	Groups           LDAPGroups `yaml:"groups" jsonschema_description:"where groups are"`
-	Interval         Duration   `yaml:"interval" jsonschema_description:"time between two reads"`
-}
-
-// LDAPUsers says where people are.
-type LDAPUsers struct {
-	Base   string `yaml:"base" jsonschema_description:"DN below which people are searched"`
-	Filter string `yaml:"filter" jsonschema_description:"which entries are people"`
-	Login  string `yaml:"login" jsonschema_description:"attribute with the login name"`
-}
-
-// LDAPGroups says where groups are.
-type LDAPGroups struct {
-	Base   string `yaml:"base" jsonschema_description:"DN below which groups are searched"`
-	Filter string `yaml:"filter" jsonschema_description:"which entries are groups"`
-}
-
 // Default is the configuration of an empty file.
 func Default() Config {
 	return Config{
-		Listen: "127.0.0.1:8480",
-		Store:  "sqlite:grantbridge.db",
-		Zone:   "UTC",
-		Log:    Log{Level: "info", Format: "text"},
+		Listen:  "127.0.0.1:8480",
+		Store:   "sqlite:grantbridge.db",
+		Zone:    "UTC",
+		Log:     Log{Level: "info", Format: "text"},
+		SCIMLog: SCIMLog{Keep: Duration(14 * 24 * time.Hour), Bodies: true},
 		Limits: Limits{
 			PeopleChanged: "20%", PeopleRemoved: "5%", SuperusersAtLeast: 1,
 			MaxStaleness: Duration(5 * time.Second), RemovalBurst: 100,
@@ -134,19 +120,14 @@ func (c *Config) setDefaults() {
 	for name, s := range c.Sources {
 		orElse(&s.Lifecycle, "veto")
 		if s.SCIM != nil {
-			orElse(&s.SCIM.Profile, "auto")
+			s.SCIM.setDefaults()
 		}
 		if s.SAML != nil {
 			orElse(&s.SAML.Groups, "report")
 			orElse(&s.SAML.GroupsAttribute, "groups")
 		}
 		if s.LDAP != nil {
-			orElse(&s.LDAP.Users.Filter, "(objectClass=inetOrgPerson)")
-			orElse(&s.LDAP.Users.Login, "uid")
-			orElse(&s.LDAP.Groups.Filter, "(objectClass=groupOfNames)")
-			if s.LDAP.Interval == 0 {
-				s.LDAP.Interval = Duration(10 * time.Minute)
-			}
+			s.LDAP.setDefaults()
 		}
 		c.Sources[name] = s
 	}

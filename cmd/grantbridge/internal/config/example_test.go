@@ -25,7 +25,7 @@ func example(t *testing.T) (plain, whole *Loaded) {
 	if plain, err = Parse("config.example.yaml", text, noEnv); err != nil {
 		t.Fatalf("the example is refused:\n%v", err)
 	}
-	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|groups|lifecycle|url|ca_file|bind_dn|bind_password|bind_password_file|users|interval|- \{id):.*)$`)
+	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|- \{id):.*)$`)
 	full := commented.ReplaceAllStringFunc(string(text), func(l string) string { return strings.Replace(l, "# ", "", 1) })
 	full = strings.Replace(full, "sites: []\n", "sites:\n", 1)
 	if whole, err = Parse("config.example.yaml", []byte(full), noEnv); err != nil {
@@ -38,12 +38,14 @@ func TestExampleHoldsTheDefaults(t *testing.T) {
 	plain, _ := example(t)
 	got, want := plain.Config, Default()
 	got.Sources, want.Sources = nil, nil
-	got.Sites, want.Sites = nil, nil
+	got.Sites, want.Sites, got.SCIMSchemas = nil, nil, nil
+	got.TrustedProxies = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("config.example.yaml differs from the defaults (-default +example):\n%s", diff)
 	}
 	for _, name := range []string{"okta", "entra"} {
-		if got, want := plain.Sources[name], (Source{Lifecycle: "veto", SCIM: &SCIM{Profile: "auto"}}); !reflect.DeepEqual(got, want) {
+		plain.Sources[name].SCIM.UserSchemas, plain.Sources[name].SCIM.GroupSchemas = nil, nil // they stand there empty
+		if got, want := plain.Sources[name], (Source{Lifecycle: "veto", SCIM: &SCIM{Profile: "auto", Auth: SCIMAuth{Bearer: "true", Basic: "true", OAuth: "false"}}}); !reflect.DeepEqual(got, want) {
 			t.Errorf("source %s is %+v, want the defaults %+v", name, got, want)
 		}
 	}
@@ -90,7 +92,7 @@ func TestExampleInFullIsReadWhole(t *testing.T) {
 	if s := whole.Sources["okta"].SAML; s == nil || s.Subject.Attribute != "externalId" {
 		t.Errorf("saml of okta is %+v", s)
 	}
-	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Login != "uid" {
+	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Filter == "" || l.Page != 1000 {
 		t.Errorf("ldap of corp-ldap is %+v", l)
 	}
 	if len(whole.Sites) != 1 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"grantbridge/cmd/grantbridge/internal/strict"
+	"grantbridge/scim"
 )
 
 // Loaded is a configuration with what is known of its file.
@@ -18,6 +19,7 @@ type Loaded struct {
 	File    string   // "" when there was none
 	literal literals // secrets in plain text, by path
 	missing []string
+	schemas []scim.Schema // of scim_schemas, in that order
 }
 
 type literals map[string]bool
@@ -26,8 +28,8 @@ type literals map[string]bool
 type Env func(string) (string, bool)
 
 // Load reads the file and lets the environment override it. Its error is
-// strict.Problems, or says that there is no file. Files that the configuration
-// names are not looked at; Resolve does.
+// strict.Problems, or says that there is no file. Of the files that the
+// configuration names, those of scim_schemas are read with it.
 func Load(file string, env Env) (*Loaded, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -59,8 +61,15 @@ func (l *Loaded) finish(doc *strict.Document, env Env) error {
 	override(doc, reflect.ValueOf(&l.Config).Elem(), "", env)
 	l.setDefaults()
 	l.check(doc)
+	elsewhere := l.readSchemas(doc)
 	l.missing = l.missingFiles()
-	return doc.Err()
+	if here, ok := doc.Err().(strict.Problems); ok {
+		return append(here, elsewhere...)
+	}
+	if len(elsewhere) > 0 {
+		return elsewhere
+	}
+	return nil
 }
 
 // anchor makes paths of the file relative to its directory.
@@ -71,9 +80,14 @@ func (l *Loaded) anchor(dir string) {
 	}
 	at(dir, &l.StorePasswordFile)
 	at(dir, &l.MappingFile)
+	for i := range l.SCIMSchemas {
+		at(dir, &l.SCIMSchemas[i])
+	}
 	for _, s := range l.Sources {
 		if s.SCIM != nil {
 			at(dir, &s.SCIM.TokenFile)
+			at(dir, &s.SCIM.Auth.BasicPasswordFile)
+			at(dir, &s.SCIM.Auth.JWT.JWKSFile)
 		}
 		if s.SAML != nil {
 			at(dir, &s.SAML.MetadataFile)
@@ -81,6 +95,8 @@ func (l *Loaded) anchor(dir string) {
 		if s.LDAP != nil {
 			at(dir, &s.LDAP.BindPasswordFile)
 			at(dir, &s.LDAP.CAFile)
+			at(dir, &s.LDAP.CertFile)
+			at(dir, &s.LDAP.KeyFile)
 		}
 	}
 }
@@ -137,6 +153,7 @@ func findLiterals(file string, text []byte) literals {
 	for n, s := range raw.Sources {
 		if s.SCIM != nil {
 			note("sources."+n+".scim.token", s.SCIM.Token.Reveal())
+			note("sources."+n+".scim.auth.basic_password", s.SCIM.Auth.BasicPassword.Reveal())
 		}
 		if s.LDAP != nil {
 			note("sources."+n+".ldap.bind_password", s.LDAP.BindPassword.Reveal())
@@ -166,6 +183,8 @@ func (l *Loaded) missingFiles() []string {
 		s := l.Sources[n]
 		if s.SCIM != nil {
 			note("sources."+n+".scim.token_file", s.SCIM.TokenFile)
+			note("sources."+n+".scim.auth.basic_password_file", s.SCIM.Auth.BasicPasswordFile)
+			note("sources."+n+".scim.auth.jwt.jwks_file", s.SCIM.Auth.JWT.JWKSFile)
 		}
 		if s.SAML != nil {
 			note("sources."+n+".saml.metadata_file", s.SAML.MetadataFile)
@@ -173,6 +192,8 @@ func (l *Loaded) missingFiles() []string {
 		if s.LDAP != nil {
 			note("sources."+n+".ldap.bind_password_file", s.LDAP.BindPasswordFile)
 			note("sources."+n+".ldap.ca_file", s.LDAP.CAFile)
+			note("sources."+n+".ldap.cert_file", s.LDAP.CertFile)
+			note("sources."+n+".ldap.key_file", s.LDAP.KeyFile)
 		}
 	}
 	return out
@@ -236,10 +257,10 @@ func (l *Loaded) LooseFiles() []string {
 	}
 	for _, n := range l.SourceNames() {
 		if s := l.Sources[n]; s.SCIM != nil {
-			files = append(files, s.SCIM.TokenFile)
+			files = append(files, s.SCIM.TokenFile, s.SCIM.Auth.BasicPasswordFile)
 		}
 		if s := l.Sources[n]; s.LDAP != nil {
-			files = append(files, s.LDAP.BindPasswordFile)
+			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile)
 		}
 	}
 	var out []string

@@ -37,8 +37,13 @@ type Duration time.Duration
 
 func (d Duration) String() string { return short(time.Duration(d)) }
 
-// short drops the zero seconds and minutes that Go appends to "10m0s".
+// short drops the zero seconds and minutes that Go appends to "10m0s", and
+// writes whole days as such.
 func short(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -52,11 +57,17 @@ func short(d time.Duration) string {
 // MarshalText writes it as it is read.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads "5s", "10m", "24h".
+// UnmarshalText reads "5s", "10m", "24h", "14d".
 func (d *Duration) UnmarshalText(b []byte) error {
+	if days, ok := strings.CutSuffix(string(b), "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 100_000 {
+			*d = Duration(time.Duration(n) * 24 * time.Hour)
+			return nil
+		}
+	}
 	v, err := time.ParseDuration(string(b))
 	if err != nil {
-		return fmt.Errorf("%q is no duration; write 5s, 10m or 24h", b)
+		return fmt.Errorf("%q is no duration; write 5s, 10m, 24h or 14d", b)
 	}
 	*d = Duration(v)
 	return nil
@@ -64,7 +75,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 
 // JSONSchema describes a duration.
 func (Duration) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`}
+	return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$|^[0-9]+d$`}
 }
 
 // Share is a share of a whole, "20%", or a number, "50".

@@ -1,0 +1,259 @@
+package ldapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	ldaplib "github.com/go-ldap/ldap/v3"
+
+	"grantbridge/directory"
+)
+
+// ErrRefused is the one answer to every sign-in that does not succeed: nobody
+// learns whether the name, the password or the account was at fault.
+var ErrRefused = errors.New("name or password is wrong, or the account may not sign in")
+
+// Limits of what is taken for a name or a password.
+const (
+	maxLogin    = 256
+	maxPassword = 1024
+)
+
+// Attempts bounds how often a password may be tried. It is stricter than the
+// directory's own lock-out, so that nobody can lock a company out through us:
+// set Account below pwdMaxFailure or lockoutThreshold.
+type Attempts struct {
+	// Account and Address are how many may fail within Window (15m); 4 and 50.
+	Account, Address int
+	Window           time.Duration
+}
+
+// SignedIn is who a password belongs to.
+type SignedIn struct {
+	Account *directory.ReadAccount
+	Server  string
+}
+
+// Refusal says in a log, never in an answer, why a sign-in was refused. It is
+// ErrRefused.
+type Refusal struct {
+	Reason string // limited, malformed, unknown, ambiguous, disabled, password, unavailable
+	Err    error  // what the directory said
+}
+
+func (e *Refusal) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("sign-in refused (%s): %v", e.Reason, e.Err)
+	}
+	return fmt.Sprintf("sign-in refused (%s)", e.Reason)
+}
+
+// Is makes every Refusal an ErrRefused.
+func (e *Refusal) Is(target error) bool { return target == ErrRefused }
+
+// Passwords checks passwords by binding as who has them. It may be used
+// concurrently.
+type Passwords struct {
+	cfg      Config
+	secret   Config // for connections on which a password of people is said
+	attempts Attempts
+	mu       sync.Mutex
+	failed   map[string][]time.Time
+}
+
+// NewPasswords returns a checker for a directory, or says why it must not be:
+// passwords of people never cross a network in plaintext, whatever the
+// configuration allows for the account that reads.
+func NewPasswords(c Config, a Attempts) (*Passwords, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	if c.Plaintext && !allLocal(c.Servers) {
+		return nil, fmt.Errorf("sign-in: %w", ErrPlaintext)
+	}
+	c.Idle = min(c.Idle, 10*time.Second)
+	def(&a.Account, 4)
+	def(&a.Address, 50)
+	def(&a.Window, 15*time.Minute)
+	secret := c
+	secret.Bind = Bind{Method: BindSimple} // nobody reads over it in plaintext
+	return &Passwords{cfg: c, secret: secret, attempts: a, failed: map[string][]time.Time{}}, nil
+}
+
+// Check answers whose login and password these are. address is the client's,
+// for the limiter. Its error is a *Refusal, which is ErrRefused, or says that
+// the directory cannot be asked: then nobody is let in.
+func (p *Passwords) Check(ctx context.Context, address, login, password string) (SignedIn, error) {
+	login = strings.TrimSpace(login)
+	account := "account " + directory.Fold(strings.Join(strings.Fields(login), " "))
+	address = "address " + address
+	// An attempt counts before it is made: a thousand at once are a thousand.
+	if !p.admit(account, address) {
+		return SignedIn{}, &Refusal{Reason: "limited"}
+	}
+	who, err := p.check(ctx, login, password)
+	r, refused := errors.AsType[*Refusal](err)
+	switch {
+	case err == nil:
+		p.forget(account, address)
+	case refused && r.Reason == "unavailable":
+		p.giveBack(account, address)
+	}
+	return who, err
+}
+
+func (p *Passwords) check(ctx context.Context, login, password string) (SignedIn, error) {
+	if !wellFormed(login, maxLogin) || !wellFormed(password, maxPassword) {
+		return SignedIn{}, &Refusal{Reason: "malformed"} // an empty password is a success at many servers
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.Idle)
+	defer cancel()
+	s, err := p.cfg.open(ctx, "")
+	if err != nil {
+		return SignedIn{}, &Refusal{"unavailable", err}
+	}
+	defer s.close()
+	a, refusal := p.find(s, login)
+	dn := ""
+	switch {
+	case refusal != nil && refusal.Reason == "unavailable":
+		return SignedIn{}, refusal
+	case refusal != nil:
+		// The same work for a name that nobody has, so that time tells nothing.
+		dn = "cn=nobody," + s.cfg.Users.Base
+	default:
+		dn = a.DN
+	}
+	if err := p.bindAs(ctx, s.server, dn, password); err != nil && refusal == nil {
+		refusal = err
+	}
+	if refusal != nil {
+		return SignedIn{}, refusal
+	}
+	return SignedIn{a, s.id()}, nil
+}
+
+func wellFormed(s string, most int) bool {
+	return s != "" && len(s) <= most && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
+// find is the one account with the login. The directory compares, and we
+// compare again: what it takes for equal beyond letter case (spaces, accents)
+// is another name to a limiter and to rules.
+func (p *Passwords) find(s *session, login string) (*directory.ReadAccount, *Refusal) {
+	to := newPeople(s.cfg, s.p, 0)
+	if err := s.byLogin(login, to); err != nil {
+		return nil, &Refusal{"unavailable", err}
+	}
+	switch {
+	case len(to.accounts)+to.nameless == 0:
+		return nil, &Refusal{Reason: "unknown"}
+	case len(to.accounts) != 1 || to.nameless > 0:
+		return nil, &Refusal{Reason: "ambiguous"}
+	}
+	a := to.accounts[0]
+	switch {
+	case directory.Fold(a.Login) != directory.Fold(login):
+		return nil, &Refusal{"unknown", fmt.Errorf("the directory takes %q for %q", login, a.Login)}
+	case !a.ActiveAt(s.cfg.Now()):
+		return a, &Refusal{"disabled", errors.New(a.Disabler)}
+	}
+	return a, nil
+}
+
+// byLogin reads the accounts with the login, at most two.
+func (s *session) byLogin(login string, to *people) error {
+	req := &ldaplib.SearchRequest{
+		BaseDN: s.cfg.Users.Base, Scope: ldaplib.ScopeWholeSubtree, SizeLimit: 2, Attributes: to.attributes(),
+		Filter: "(&" + s.cfg.Users.Filter + "(" + s.p.login + "=" + ldaplib.EscapeFilter(login) + "))",
+	}
+	_, err := s.search(req, to)
+	if resultCode(err) == ldaplib.LDAPResultSizeLimitExceeded {
+		return nil // two are as many as a hundred
+	}
+	return s.fault("users", err)
+}
+
+// bindAs tries the password on a connection of its own: the one that searches
+// stays bound to the account that reads.
+func (p *Passwords) bindAs(ctx context.Context, server, dn, password string) *Refusal {
+	s, err := p.secret.session(ctx, server)
+	if err != nil {
+		return &Refusal{"unavailable", err}
+	}
+	defer s.close()
+	err = s.ldap.Bind(dn, password)
+	switch {
+	case err == nil:
+		return nil
+	case resultCode(err) == -1:
+		return &Refusal{"unavailable", s.fault("bind", err)}
+	}
+	return &Refusal{"password", s.fault("bind", err)}
+}
+
+// maxKeys bounds what the limiter remembers; beyond it, it forgets what is old.
+const maxKeys = 100_000
+
+// admit counts an attempt of both, if both have one left.
+func (p *Passwords) admit(account, address string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.failed) > maxKeys {
+		for key := range p.failed {
+			p.tidy(key)
+		}
+	}
+	p.tidy(account)
+	p.tidy(address)
+	if len(p.failed[account]) >= p.attempts.Account || len(p.failed[address]) >= p.attempts.Address {
+		return false
+	}
+	p.failed[account] = append(p.failed[account], p.cfg.Now())
+	p.failed[address] = append(p.failed[address], p.cfg.Now())
+	return true
+}
+
+// forget ends the account's count, and takes one attempt off the address's.
+func (p *Passwords) forget(account, address string) {
+	p.giveBack(address)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.failed, account)
+}
+
+func (p *Passwords) giveBack(keys ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, key := range keys {
+		if n := len(p.failed[key]); n > 0 {
+			p.failed[key] = p.failed[key][:n-1]
+		}
+	}
+}
+
+// tidy drops what is older than the window.
+func (p *Passwords) tidy(key string) {
+	since := p.cfg.Now().Add(-p.attempts.Window)
+	p.failed[key] = slices.DeleteFunc(p.failed[key], func(t time.Time) bool { return !t.After(since) })
+	if len(p.failed[key]) == 0 {
+		delete(p.failed, key)
+	}
+}
+
+// allLocal reports whether no server is on another machine.
+func allLocal(servers []string) bool {
+	for _, s := range servers {
+		if !local(s) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,326 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"grantbridge/directory"
+	"grantbridge/store"
+)
+
+// How steps are carried out. Each person changes at one moment, whatever is done
+// for him; and whoever is killed in between leaves what the next run finishes.
+//
+//	1  accounts that end                 one commit each
+//	2  groups that are new or renamed
+//	3  accounts that are new             inactive, so that nobody sees them yet
+//	4  memberships of inactive accounts  by group; nobody sees them
+//	5  accounts that become active       each appears with all its groups
+//	6  people with one change            an account's edit, or by group
+//	7  people with several changes       together, some at a time
+//	8  groups that are gone
+const (
+	// linksAtOnce is how many memberships a group's change carries, and
+	// opsAtOnce how many operations are done together.
+	linksAtOnce = 400
+	opsAtOnce   = 60
+	// abreast is how many operations wait at the same time, to be committed in
+	// few transactions.
+	abreast = 48
+)
+
+// link is one membership that comes or goes.
+type link struct {
+	group   directory.EntryID
+	account directory.EntryID
+	leave   bool
+}
+
+// carrier carries out steps.
+type carrier struct {
+	*reconciling
+	accountUID map[directory.EntryID]string
+	groupUID   map[directory.EntryID]string
+	mu         sync.Mutex // of both
+	done       atomic.Int64
+	all        int
+	lowered    map[directory.EntryID]bool // accounts that are inactive when phase 4 begins
+	by         store.By
+}
+
+// apply carries out the steps and keeps what was read.
+func (r *reconciling) apply(ctx context.Context) error {
+	if r.o.Ask != nil && r.o.Approve == "" {
+		if err := r.o.Ask(r.plan); err != nil {
+			return err
+		}
+	}
+	if err := r.e.saveState(ctx, *r.by.Lease, r.k, r.k.saved, true, nil); err != nil {
+		return err
+	}
+	if err := r.carry(ctx); err != nil {
+		return err
+	}
+	return r.finish(ctx, true)
+}
+
+// finish keeps what was read and, with a checkpoint that is another, how far.
+// Manual rules that last until the source's next run end with it.
+func (r *reconciling) finish(ctx context.Context, changed bool) error {
+	entries, err := r.k.entriesTo(r.delta.Next)
+	if err != nil {
+		return err
+	}
+	if _, err := r.e.do(ctx, r.by, &store.FinishSync{Source: r.k.source}); err != nil {
+		return err
+	}
+	if err := r.e.saveState(ctx, *r.by.Lease, r.k, r.delta.Next, false, entries); err != nil {
+		return err
+	}
+	saves := int64(1)
+	if changed {
+		saves++
+	}
+	r.e.remember(&Known{source: r.k.source, state: r.delta.Next, saved: r.delta.Next, version: r.k.version + saves, settled: map[directory.EntryID]bool{}})
+	r.e.charge(r.k.source, 0)
+	return nil
+}
+
+func (r *reconciling) carry(ctx context.Context) error {
+	c := &carrier{reconciling: r, accountUID: map[directory.EntryID]string{}, groupUID: map[directory.EntryID]string{},
+		lowered: map[directory.EntryID]bool{}, by: r.by}
+	c.by.Lane = store.LaneBulk
+	for id, a := range r.st.accounts {
+		c.accountUID[id] = a.UID
+		if !a.Active {
+			c.lowered[id] = true
+		}
+	}
+	for id, g := range r.st.groups {
+		c.groupUID[id] = g.UID
+	}
+	return c.run(ctx)
+}
+
+// lot is the steps sorted by how they are done.
+type lot struct {
+	end, create, rise []*accountStep
+	edit              []*accountStep
+	put, gone         []*groupStep
+	hidden, single    []link
+	// Of people with several changes, one element each.
+	severalLinks [][]link
+	severalEdits []*accountStep
+}
+
+func (c *carrier) run(ctx context.Context) error {
+	l := c.sort()
+	c.all = len(l.end) + len(l.create) + len(l.rise) + len(l.edit) + len(l.put) + len(l.gone) + len(l.hidden) + len(l.single) + len(l.severalLinks)
+	phases := []func() error{
+		func() error { return c.accounts(ctx, l.end) },
+		func() error { return c.groups(ctx, l.put) },
+		func() error { return c.accounts(ctx, l.create) },
+		func() error { return c.links(ctx, l.hidden) },
+		func() error { return c.accounts(ctx, l.rise) },
+		func() error { return c.accounts(ctx, l.edit) },
+		func() error { return c.links(ctx, l.single) },
+		func() error { return c.together(ctx, l) },
+		func() error { return c.groups(ctx, l.gone) },
+	}
+	for _, phase := range phases {
+		if err := phase(); err != nil {
+			return err
+		}
+	}
+	return c.e.Sync(ctx, 0)
+}
+
+func (c *carrier) sort() *lot {
+	l := &lot{}
+	links := map[directory.EntryID][]link{}
+	for i := range c.steps.groups {
+		g := &c.steps.groups[i]
+		switch {
+		case g.deleted:
+			l.gone = append(l.gone, g)
+		case g.edited:
+			l.put = append(l.put, g)
+		}
+		for _, m := range g.join {
+			links[m.Account] = append(links[m.Account], link{g.entry, m.Account, false})
+		}
+		for _, r := range g.leave {
+			links[r.Account] = append(links[r.Account], link{g.entry, r.Account, true})
+		}
+	}
+	edits := map[directory.EntryID]*accountStep{}
+	for i := range c.steps.accounts {
+		a := &c.steps.accounts[i]
+		switch {
+		case a.ends():
+			l.end = append(l.end, a)
+			c.lowered[a.entry] = true
+		case a.have.ID == 0 && a.want.Active && len(links[a.entry]) > 0:
+			l.create, l.rise = append(l.create, lowered(a)), append(l.rise, a)
+			c.lowered[a.entry] = true
+		case a.have.ID == 0:
+			l.create = append(l.create, a)
+			c.lowered[a.entry] = true
+		case !a.have.Active && a.want.Active:
+			l.rise = append(l.rise, a)
+		default:
+			edits[a.entry] = a
+		}
+	}
+	c.leaveGone(l, links, edits)
+	c.sortPeople(l, links, edits)
+	return l
+}
+
+// leaveGone lets people leave groups that are gone at the moment of their other
+// changes, and not when each group ends.
+func (c *carrier) leaveGone(l *lot, links map[directory.EntryID][]link, edits map[directory.EntryID]*accountStep) {
+	of := map[directory.EntryID][]link{}
+	for _, g := range l.gone {
+		for _, id := range c.st.members[g.have.ID] {
+			of[id] = append(of[id], link{g.entry, id, true})
+		}
+	}
+	for id, gone := range of {
+		if len(gone) > 1 || links[id] != nil || edits[id] != nil {
+			links[id] = append(links[id], gone...)
+		}
+	}
+}
+
+// lowered is the step that makes the account without its access.
+func lowered(a *accountStep) *accountStep {
+	low := *a
+	low.want.Active = false
+	return &low
+}
+
+// sortPeople says for everybody who is seen whether one commit is enough.
+func (c *carrier) sortPeople(l *lot, links map[directory.EntryID][]link, edits map[directory.EntryID]*accountStep) {
+	who := make([]directory.EntryID, 0, len(links)+len(edits))
+	for id := range links {
+		who = append(who, id)
+	}
+	for id := range edits {
+		if links[id] == nil {
+			who = append(who, id)
+		}
+	}
+	slices.SortFunc(who, directory.EntryID.Compare)
+	for _, id := range who {
+		switch edit := edits[id]; {
+		case c.lowered[id]:
+			l.hidden = append(l.hidden, links[id]...)
+			if edit != nil {
+				l.edit = append(l.edit, edit)
+			}
+		case edit == nil && len(links[id]) == 1:
+			l.single = append(l.single, links[id]...)
+		case edit != nil && len(links[id]) == 0:
+			l.edit = append(l.edit, edit)
+		default:
+			l.severalLinks = append(l.severalLinks, links[id])
+			l.severalEdits = append(l.severalEdits, edit)
+		}
+	}
+}
+
+// abreastly calls f for each of n, several at a time; the first error ends it.
+func abreastly(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, abreast) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if err := f(ctx, i); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (c *carrier) accounts(ctx context.Context, list []*accountStep) error {
+	return abreastly(ctx, len(list), func(ctx context.Context, i int) error {
+		op := c.accountOp(list[i])
+		if _, err := c.e.st.Do(ctx, c.by, op); err != nil {
+			return aboutEntry("account", list[i].entry, list[i].want.Login, err)
+		}
+		if op.After.UID != "" {
+			c.mu.Lock()
+			c.accountUID[list[i].entry] = op.After.UID
+			c.mu.Unlock()
+		}
+		c.progress(1)
+		return nil
+	})
+}
+
+func (c *carrier) accountOp(s *accountStep) *store.ChangeAccount {
+	c.mu.Lock()
+	uid := c.accountUID[s.entry]
+	c.mu.Unlock()
+	change := &directory.AccountChange{Source: c.k.source, UID: uid, Delete: s.deleted}
+	want := s.want
+	change.Edit = func(a directory.Account) (directory.Account, error) {
+		a.ExternalID, a.Login, a.Display, a.Email, a.Active = want.ExternalID, want.Login, want.Display, want.Email, want.Active
+		a.Doc = want.Doc
+		if len(want.Values) > 0 || !s.ends() {
+			a.Values = want.Values
+		}
+		return a, nil
+	}
+	return &store.ChangeAccount{Change: change}
+}
+
+func (c *carrier) groups(ctx context.Context, list []*groupStep) error {
+	return abreastly(ctx, len(list), func(ctx context.Context, i int) error {
+		s := list[i]
+		op := &store.ChangeGroup{Change: &directory.GroupChange{Source: c.k.source, UID: s.have.UID, Delete: s.deleted,
+			Edit: func(g directory.Group) (directory.Group, error) {
+				g.ExternalID, g.Display, g.DN, g.Doc, g.Values = s.want.ExternalID, s.want.Display, s.want.DN, s.want.Doc, s.want.Values
+				return g, nil
+			}}}
+		_, err := c.e.st.Do(ctx, c.by, op)
+		if errors.Is(err, store.ErrNotFound) && s.deleted {
+			err = nil
+		}
+		if err != nil {
+			return aboutEntry("group", s.entry, s.want.Display, err)
+		}
+		if op.After.UID != "" {
+			c.mu.Lock()
+			c.groupUID[s.entry] = op.After.UID
+			c.mu.Unlock()
+		}
+		c.progress(1)
+		return nil
+	})
+}
+
+func (c *carrier) progress(n int) {
+	done := c.done.Add(int64(n))
+	if c.o.Progress != nil {
+		c.o.Progress(int(done), c.all)
+	}
+}

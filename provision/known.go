@@ -1,0 +1,304 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"grantbridge/directory"
+	"grantbridge/store"
+)
+
+// Known is what is believed of a source's directory when a run begins.
+type Known struct {
+	source  string
+	state   directory.State
+	version int64
+	saved   directory.State // what the store keeps of it; the state may know more
+	settled map[directory.EntryID]bool
+	first   bool // nothing of the source was ever taken over
+	torn    bool // the last run did not come to its end
+}
+
+// State is what to compare a reading with. Its checkpoint is empty when only a
+// full reading will do.
+func (k *Known) State() directory.State { return k.state }
+
+// First reports whether nothing of the source was ever taken over.
+func (k *Known) First() bool { return k.first }
+
+// savedCheckpoint is a state without its entries.
+type savedCheckpoint struct {
+	directory.Checkpoint
+	Depth int
+}
+
+// savedAccount is a ReadAccount as the store keeps it.
+type savedAccount struct {
+	DN, Login, Display, Email string            `json:",omitempty"`
+	Primary, Disabler         string            `json:",omitempty"`
+	Expires                   time.Time         `json:",omitzero"`
+	Activity                  uint8             `json:",omitempty"`
+	Values                    []directory.Value `json:",omitempty"`
+	Conflict                  directory.EntryID `json:",omitzero"`
+	Settled                   bool              `json:",omitempty"`
+}
+
+// savedGroup is a ReadGroup as the store keeps it.
+type savedGroup struct {
+	DN, Name, Description, Token, Stamp string   `json:",omitempty"`
+	Whole                               bool     `json:",omitempty"`
+	Accounts, Groups                    []byte   `json:",omitempty"`
+	Unresolved                          []string `json:",omitempty"`
+}
+
+func saveAccount(a *directory.ReadAccount, settled bool) savedAccount {
+	return savedAccount{DN: a.DN, Login: a.Login, Display: a.Display, Email: a.Email, Primary: a.Primary, Disabler: a.Disabler,
+		Expires: a.Expires, Activity: uint8(a.Activity), Values: a.Values, Conflict: a.Conflict, Settled: settled}
+}
+
+func (s savedAccount) read(id directory.EntryID) *directory.ReadAccount {
+	return &directory.ReadAccount{ID: id, DN: s.DN, Login: s.Login, Display: s.Display, Email: s.Email, Primary: s.Primary,
+		Disabler: s.Disabler, Expires: s.Expires, Activity: directory.Activity(s.Activity), Values: s.Values, Conflict: s.Conflict}
+}
+
+func saveGroup(g *directory.ReadGroup) savedGroup {
+	return savedGroup{DN: g.DN, Name: g.Name, Description: g.Description, Token: g.Token, Stamp: g.Stamp, Whole: g.Whole,
+		Accounts: directory.Bytes(g.Accounts), Groups: directory.Bytes(g.Groups), Unresolved: g.Unresolved}
+}
+
+func (s savedGroup) read(id directory.EntryID) (*directory.ReadGroup, error) {
+	accounts, err := directory.EntryIDs(s.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := directory.EntryIDs(s.Groups)
+	return &directory.ReadGroup{ID: id, DN: s.DN, Name: s.Name, Description: s.Description, Token: s.Token, Stamp: s.Stamp,
+		Whole: s.Whole, Accounts: accounts, Groups: groups, Unresolved: s.Unresolved}, err
+}
+
+// Known reads what is believed of a source's directory. What the store has of
+// the source and the state does not know is added, so that it is looked for.
+func (e *Engine) Known(ctx context.Context, source string) (*Known, error) {
+	k := &Known{source: source, settled: map[directory.EntryID]bool{}}
+	err := e.st.Read(ctx, func(v *store.View) error {
+		st, err := v.ReadState(ctx, source)
+		if err != nil {
+			return err
+		}
+		k.version, k.torn = st.Version, st.Applying
+		if c := e.recall(source, st.Version); c != nil && !st.Applying {
+			*k = *c
+			return nil
+		}
+		if err := k.load(ctx, v, st); err != nil {
+			return err
+		}
+		return k.adopt(ctx, v)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("what is known of %s: %w", source, err)
+	}
+	return k, nil
+}
+
+// recall is what this process knew at the version, or nil.
+func (e *Engine) recall(source string, version int64) *Known {
+	e.knownMu.Lock()
+	defer e.knownMu.Unlock()
+	if k := e.lastKnown[source]; k != nil && k.version == version {
+		return k
+	}
+	return nil
+}
+
+func (e *Engine) remember(k *Known) {
+	e.knownMu.Lock()
+	defer e.knownMu.Unlock()
+	e.lastKnown[k.source] = k
+}
+
+func (k *Known) load(ctx context.Context, v *store.View, st store.ReadState) error {
+	var accounts []*directory.ReadAccount
+	var groups []*directory.ReadGroup
+	err := v.ReadEntries(ctx, k.source, func(e store.ReadEntry) error {
+		id, err := directory.ParseEntryID(e.ID)
+		if err != nil {
+			return err
+		}
+		if e.Group {
+			var s savedGroup
+			if err := json.Unmarshal(e.Body, &s); err != nil {
+				return err
+			}
+			g, err := s.read(id)
+			groups = append(groups, g)
+			return err
+		}
+		var s savedAccount
+		if err := json.Unmarshal(e.Body, &s); err != nil {
+			return err
+		}
+		if s.Settled {
+			k.settled[id] = true
+		}
+		accounts = append(accounts, s.read(id))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	k.saved = directory.NewState(k.source, accounts, groups)
+	if len(st.Checkpoint) > 0 {
+		var c savedCheckpoint
+		if err := json.Unmarshal(st.Checkpoint, &c); err != nil {
+			return err
+		}
+		k.saved.Checkpoint, k.saved.Depth = c.Checkpoint, c.Depth
+	}
+	k.state = k.saved
+	for id := range k.settled {
+		k.state = k.state.Settle(id)
+	}
+	if k.torn {
+		k.state.Checkpoint = directory.Checkpoint{At: k.saved.Checkpoint.At}
+	}
+	return nil
+}
+
+// adopt adds what the store has and the state does not: what a run that did not
+// come to its end has made, or what came by another way.
+func (k *Known) adopt(ctx context.Context, v *store.View) error {
+	accounts, groups := k.state.Accounts, k.state.Groups
+	entries := map[directory.AccountID]directory.EntryID{}
+	err := v.SourceAccounts(ctx, k.source, nil, func(a directory.Account) error {
+		id, err := directory.ParseEntryID(a.ExternalID)
+		if err != nil {
+			return nil // not a directory's
+		}
+		entries[a.ID] = id
+		if k.state.Account(id) == nil && (a.Active || k.torn) {
+			accounts = append(slices.Clip(accounts), adoptAccount(id, a))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	stored, err := v.SourceGroups(ctx, k.source)
+	if err != nil {
+		return err
+	}
+	adopted := map[directory.GroupID]*directory.ReadGroup{}
+	for _, g := range stored {
+		id, err := directory.ParseEntryID(g.ExternalID)
+		if err == nil && k.state.Group(id) == nil {
+			adopted[g.ID] = &directory.ReadGroup{ID: id, DN: g.DN, Name: g.Display, Whole: true}
+			groups = append(slices.Clip(groups), adopted[g.ID])
+		}
+	}
+	if len(adopted) > 0 {
+		err = v.SourceMembers(ctx, k.source, func(in directory.GroupID, a directory.AccountID) error {
+			if id, ours := entries[a]; ours && adopted[in] != nil {
+				adopted[in].Accounts = append(adopted[in].Accounts, id)
+			}
+			return nil
+		})
+	}
+	for _, g := range adopted {
+		slices.SortFunc(g.Accounts, directory.EntryID.Compare)
+	}
+	k.first = len(entries) == 0 && len(k.saved.Accounts) == 0
+	if len(accounts) != len(k.state.Accounts) || len(groups) != len(k.state.Groups) {
+		next := directory.NewState(k.source, accounts, groups)
+		next.Checkpoint, next.Depth = directory.Checkpoint{At: k.saved.Checkpoint.At}, k.state.Depth
+		k.state = next
+	}
+	return err
+}
+
+func adoptAccount(id directory.EntryID, a directory.Account) *directory.ReadAccount {
+	var doc accountDoc
+	_ = json.Unmarshal(a.Doc, &doc) // what is not there stays empty
+	out := &directory.ReadAccount{ID: id, DN: doc.DN, Login: a.Login, Display: a.Display, Email: a.Email, Activity: directory.Disabled}
+	if a.Active {
+		out.Activity = directory.Active
+	}
+	return out
+}
+
+// Settle decides the conflict of an entry: the next run creates it as an account
+// of its own, which inherits nothing.
+func (e *Engine) Settle(ctx context.Context, lease store.Lease, source string, id directory.EntryID) error {
+	k, err := e.Known(ctx, source)
+	if err != nil {
+		return err
+	}
+	a := k.saved.Account(id)
+	if a == nil || a.Conflict.IsZero() {
+		return &InvalidError{Says: fmt.Sprintf("entry %s of %s is in no conflict; `grantbridge sync show --source %s` lists those that are", id, source, source)}
+	}
+	body, err := json.Marshal(saveAccount(a, true))
+	if err != nil {
+		return err
+	}
+	return e.saveState(ctx, lease, k, k.saved, k.torn, []store.ReadEntry{{ID: id.String(), Body: body}})
+}
+
+// saveState keeps the checkpoint of st and the entries.
+func (e *Engine) saveState(ctx context.Context, lease store.Lease, k *Known, st directory.State, applying bool, entries []store.ReadEntry) error {
+	checkpoint, err := json.Marshal(savedCheckpoint{st.Checkpoint, st.Depth})
+	if err != nil {
+		return err
+	}
+	err = e.st.SaveReadState(ctx, lease, store.ReadState{Source: k.source, Checkpoint: checkpoint, Applying: applying}, entries)
+	if err != nil {
+		return fmt.Errorf("keep what was read of %s: %w", k.source, err)
+	}
+	return nil
+}
+
+// entriesTo are the entries that lead from what is saved to next.
+func (k *Known) entriesTo(next directory.State) (out []store.ReadEntry, err error) {
+	old := k.saved
+	keep := func(group bool, id directory.EntryID, v any) {
+		body, merr := json.Marshal(v)
+		err = errors.Join(err, merr)
+		out = append(out, store.ReadEntry{Group: group, ID: id.String(), Body: body})
+	}
+	for _, a := range next.Accounts {
+		settled := k.settled[a.ID] && !a.Conflict.IsZero()
+		if was := old.Account(a.ID); was == nil || k.settled[a.ID] != settled || was != a && !equalAccounts(was, a) {
+			keep(false, a.ID, saveAccount(a, settled))
+		}
+	}
+	for _, g := range next.Groups {
+		if was := old.Group(g.ID); was == nil || was != g && !equalGroups(was, g) {
+			keep(true, g.ID, saveGroup(g))
+		}
+	}
+	for _, a := range old.Accounts {
+		if next.Account(a.ID) == nil {
+			out = append(out, store.ReadEntry{ID: a.ID.String()})
+		}
+	}
+	for _, g := range old.Groups {
+		if next.Group(g.ID) == nil {
+			out = append(out, store.ReadEntry{Group: true, ID: g.ID.String()})
+		}
+	}
+	return out, err
+}
+
+func equalAccounts(a, b *directory.ReadAccount) bool {
+	return a.DN == b.DN && a.Login == b.Login && a.Display == b.Display && a.Email == b.Email && a.Primary == b.Primary &&
+		a.Disabler == b.Disabler && a.Expires.Equal(b.Expires) && a.Activity == b.Activity && slices.Equal(a.Values, b.Values) && a.Conflict == b.Conflict
+}
+
+func equalGroups(a, b *directory.ReadGroup) bool {
+	return a.DN == b.DN && a.Name == b.Name && a.Description == b.Description && a.Token == b.Token && a.Stamp == b.Stamp &&
+		a.Whole == b.Whole && slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Unresolved, b.Unresolved)
+}

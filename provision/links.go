@@ -1,0 +1,80 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"grantbridge/directory"
+	"grantbridge/store"
+)
+
+// aboutEntry says which entry an operation was about.
+func aboutEntry(what string, id directory.EntryID, name string, err error) error {
+	return fmt.Errorf("%s %s (%s): %w", what, name, id, err)
+}
+
+// links does memberships group by group, some hundred at a time.
+func (c *carrier) links(ctx context.Context, list []link) error {
+	ops := c.linkOps(list)
+	return abreastly(ctx, len(ops), func(ctx context.Context, i int) error {
+		m := ops[i].Change.Members
+		if _, err := c.e.st.Do(ctx, c.by, ops[i]); err != nil {
+			return fmt.Errorf("members of group %s: %w", ops[i].Change.UID, err)
+		}
+		c.progress(len(m.Add) + len(m.Remove))
+		return nil
+	})
+}
+
+// linkOps are the links as changes of groups.
+func (c *carrier) linkOps(list []link) (ops []*store.ChangeGroup) {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b link) int { return a.group.Compare(b.group) })
+	var op *store.ChangeGroup
+	var at directory.EntryID
+	n := 0
+	for _, l := range list {
+		if op == nil || l.group != at || n == linksAtOnce {
+			op = &store.ChangeGroup{Change: &directory.GroupChange{Source: c.k.source, UID: c.groupUID[l.group]}}
+			ops, at, n = append(ops, op), l.group, 0
+		}
+		m, uid := &op.Change.Members, c.accountUID[l.account]
+		if l.leave {
+			m.Remove = append(m.Remove, uid)
+		} else {
+			m.Add = append(m.Add, uid)
+		}
+		n++
+	}
+	return ops
+}
+
+// together does people with several changes: all of a person's in one
+// transaction, with those of others.
+func (c *carrier) together(ctx context.Context, l *lot) error {
+	for i := 0; i < len(l.severalLinks); {
+		var links []link
+		var ops []store.Op
+		groups := map[directory.EntryID]bool{}
+		n := 0
+		for ; i < len(l.severalLinks) && (n == 0 || len(ops)+len(groups) < opsAtOnce); i++ {
+			if e := l.severalEdits[i]; e != nil {
+				ops = append(ops, c.accountOp(e))
+			}
+			for _, k := range l.severalLinks[i] {
+				groups[k.group] = true
+			}
+			links = append(links, l.severalLinks[i]...)
+			n++
+		}
+		for _, op := range c.linkOps(links) {
+			ops = append(ops, op)
+		}
+		if _, err := c.e.st.DoTogether(ctx, c.by, ops...); err != nil {
+			return fmt.Errorf("change %d people: %w", n, err)
+		}
+		c.progress(n)
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package provision
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"grantbridge/access"
+	"grantbridge/directory"
+	"grantbridge/mapping"
+)
+
+// SyncPlan is what a run would change: what a directory says in its own terms,
+// and what follows for people's access.
+type SyncPlan struct {
+	Source string `json:"source"`
+	// Hash binds the plan to what it does, in the directory and in access.
+	Hash   string        `json:"hash"`
+	Counts SyncCounts    `json:"counts"`
+	Steps  []SyncStep    `json:"steps"` // the first MaxSteps, removals first
+	More   int           `json:"more,omitempty"`
+	Effect *mapping.Plan `json:"effect"`
+	// Newcomers are the logins of people who do not exist yet, by the number
+	// that Effect calls them.
+	Newcomers map[access.PersonID]string `json:"newcomers,omitempty"`
+	Breaches  []mapping.Breach           `json:"breaches,omitempty"`
+}
+
+// MaxSteps is how many steps a plan shows.
+const MaxSteps = 1000
+
+// SyncCounts says how much a plan changes.
+type SyncCounts struct {
+	Created       int `json:"created"`
+	Edited        int `json:"edited"`
+	Renamed       int `json:"renamed"` // of the edited: another login or DN
+	Deactivated   int `json:"deactivated"`
+	Reactivated   int `json:"reactivated"`
+	Deleted       int `json:"deleted"`
+	GroupsCreated int `json:"groups_created"`
+	GroupsEdited  int `json:"groups_edited"`
+	GroupsDeleted int `json:"groups_deleted"`
+	Joined        int `json:"joined"` // memberships
+	Left          int `json:"left"`
+}
+
+// SyncStep is one change, for showing.
+type SyncStep struct {
+	Kind     string            `json:"kind"` // created, edited, renamed, deactivated, reactivated, deleted, joined, left
+	Entry    directory.EntryID `json:"entry"`
+	Name     string            `json:"name"`            // the account's login or the group's name
+	Group    string            `json:"group,omitempty"` // of joined and left; of a group's own step its name
+	Via      []string          `json:"via,omitempty"`   // the groups between
+	Was      string            `json:"was,omitempty"`
+	Evidence string            `json:"evidence"`
+	Why      string            `json:"why,omitempty"`
+}
+
+// removal orders steps: what takes away stands first.
+func (s SyncStep) removal() bool {
+	return s.Kind == "deactivated" || s.Kind == "deleted" || s.Kind == "left"
+}
+
+// Empty reports whether p changes nothing.
+func (p *SyncPlan) Empty() bool { return p.Counts == SyncCounts{} }
+
+// planner shows steps.
+type planner struct {
+	plan *SyncPlan
+	next directory.State
+	st   *stored
+}
+
+func newSyncPlan(source string, s steps, next directory.State, st *stored, effect *mapping.Plan, new newcomers) *SyncPlan {
+	p := &planner{plan: &SyncPlan{Source: source, Effect: effect}, next: next, st: st}
+	var all []SyncStep
+	for i := range s.accounts {
+		all = append(all, p.account(&s.accounts[i]))
+	}
+	for i := range s.groups {
+		all = p.group(all, &s.groups[i])
+	}
+	slices.SortStableFunc(all, func(a, b SyncStep) int {
+		switch {
+		case a.removal() == b.removal():
+			return 0
+		case a.removal():
+			return -1
+		}
+		return 1
+	})
+	p.plan.Steps = all[:min(len(all), MaxSteps)]
+	p.plan.More = len(all) - len(p.plan.Steps)
+	if len(new) > 0 {
+		p.plan.Newcomers = make(map[access.PersonID]string, len(new))
+		for id, entry := range new {
+			p.plan.Newcomers[id] = p.login(entry)
+		}
+	}
+	p.plan.Hash = hashSteps(source, s, effect, new)
+	return p.plan
+}
+
+func (p *planner) account(s *accountStep) SyncStep {
+	out := SyncStep{Kind: s.kind.String(), Entry: s.entry, Name: s.want.Login, Evidence: s.evidence.String(), Why: s.why}
+	c := &p.plan.Counts
+	switch {
+	case s.deleted:
+		c.Deleted++
+		out.Kind, out.Name = "deleted", s.have.Login
+	case s.have.ID == 0:
+		c.Created++
+	case s.have.Active && !s.want.Active:
+		c.Deactivated++
+		out.Kind = "deactivated"
+	case !s.have.Active && s.want.Active:
+		c.Reactivated++
+	default:
+		c.Edited++
+		if s.have.Login != s.want.Login {
+			c.Renamed++
+			out.Kind, out.Was = "renamed", s.have.Login
+		}
+	}
+	return out
+}
+
+func (p *planner) group(all []SyncStep, s *groupStep) []SyncStep {
+	out := SyncStep{Kind: "edited", Entry: s.entry, Group: s.want.Display, Evidence: s.evidence.String(), Why: s.why}
+	c := &p.plan.Counts
+	switch {
+	case s.deleted:
+		c.GroupsDeleted++
+		c.Left += s.have.Members
+		out.Kind, out.Group = "deleted", s.have.Display
+		all = append(all, out)
+	case s.have.ID == 0:
+		c.GroupsCreated++
+		out.Kind = "created"
+		all = append(all, out)
+	case s.edited:
+		c.GroupsEdited++
+		if s.have.Display != s.want.Display {
+			out.Kind, out.Was = "renamed", s.have.Display
+		}
+		all = append(all, out)
+	}
+	for _, m := range s.join {
+		c.Joined++
+		all = append(all, SyncStep{Kind: "joined", Entry: m.Account, Name: p.login(m.Account), Group: s.want.Display, Via: p.names(m.Via), Evidence: directory.Seen.String()})
+	}
+	for _, r := range s.leave {
+		c.Left++
+		step := SyncStep{Kind: "left", Entry: r.Account, Name: p.login(r.Account), Group: s.want.Display, Via: p.names(r.Via), Evidence: r.Evidence.String()}
+		if r.By != s.entry && !r.By.IsZero() {
+			step.Why = "by a change of " + p.name(r.By)
+		}
+		all = append(all, step)
+	}
+	return all
+}
+
+func (p *planner) login(id directory.EntryID) string {
+	if a := p.next.Account(id); a != nil && a.Login != "" {
+		return a.Login
+	}
+	if a, ok := p.st.accounts[id]; ok && a.Login != "" {
+		return a.Login
+	}
+	return id.String()
+}
+
+func (p *planner) names(ids directory.Via) (out []string) {
+	for _, id := range ids {
+		out = append(out, p.name(id))
+	}
+	return out
+}
+
+func (p *planner) name(id directory.EntryID) string {
+	if g := p.next.Group(id); g != nil {
+		return g.Name
+	}
+	if g, ok := p.st.groups[id]; ok {
+		return g.Display
+	}
+	return id.String()
+}
+
+// hashSteps is what a plan does, whatever the order, the spelling of names and
+// the evidence in which it was read.
+func hashSteps(source string, s steps, effect *mapping.Plan, new newcomers) string {
+	h := sha256.New()
+	say := json.NewEncoder(h)
+	put := func(v ...any) {
+		if err := say.Encode(v); err != nil {
+			panic(err) // strings, numbers and ids
+		}
+	}
+	put("source", source)
+	for i := range s.accounts {
+		a := &s.accounts[i]
+		w := a.want
+		put("account", a.entry, a.have.UID, a.deleted, w.Login, w.Display, w.Email, w.Active, w.Values)
+	}
+	for i := range s.groups {
+		g := &s.groups[i]
+		put("group", g.entry, g.have.UID, g.deleted, g.edited, g.want.Display, keyOfDN(g.want.DN))
+		for _, m := range g.join {
+			put("+", m.Account)
+		}
+		left := make([]directory.EntryID, len(g.leave))
+		for i, r := range g.leave {
+			left[i] = r.Account
+		}
+		slices.SortFunc(left, directory.EntryID.Compare)
+		put("-", left)
+	}
+	for _, m := range effect.Moves {
+		who := make([]string, len(m.People))
+		for i, id := range m.People {
+			who[i] = fmt.Sprint(id)
+			if entry, ok := new[id]; ok {
+				who[i] = entry.String()
+			}
+		}
+		put("move", m.Site, m.Token, m.From, m.To, m.Actions, who)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:len(effect.Hash)]
+}
+
+func keyOfDN(s string) string {
+	d, err := directory.ParseDN(s)
+	if err != nil {
+		return s
+	}
+	return d.Key()
+}

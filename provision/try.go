@@ -1,0 +1,99 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"grantbridge/access"
+	"grantbridge/directory"
+	"grantbridge/mapping"
+	"grantbridge/store"
+)
+
+// Observe lets f see each step of the snapshot, in order: what it was and what
+// it is. f runs while the next step waits, so it only takes note. There is one
+// observer; nil is none.
+func (e *Engine) Observe(f func(before, after *access.Snapshot)) {
+	if f == nil {
+		e.observer.Store(nil)
+		return
+	}
+	e.observer.Store(&f)
+}
+
+func (e *Engine) observed(old, next *picture) {
+	if f := e.observer.Load(); f != nil && old != nil {
+		(*f)(old.snapshot, next.snapshot)
+	}
+}
+
+// Trial is what a change would do.
+type Trial struct {
+	Result
+	// Plan is whose access it would change, against the revision before it; nil
+	// when nothing would be written.
+	Plan *mapping.Plan
+}
+
+// Try answers what Apply would answer now, with whose access would change, and
+// writes nothing. It holds everybody's writes for as long as it takes to follow
+// one change.
+func (e *Engine) Try(ctx context.Context, by store.By, c directory.Change) (Trial, error) {
+	if s, ok := e.picture.Load().sources[c.From()]; !ok || s.Disabled {
+		return Trial{}, fmt.Errorf("source %q: %w", c.From(), ErrUnknownSource)
+	}
+	if by.Lane == store.LaneRevoke {
+		if err := e.checkBurst(ctx, c); err != nil {
+			return Trial{}, err
+		}
+	}
+	const tries = 5 // others may commit between the two snapshots
+	for try := 1; ; try++ {
+		if err := e.Sync(ctx, 0); err != nil {
+			return Trial{}, err
+		}
+		t, current, err := e.tryOnce(ctx, by, c)
+		if err != nil || current || try == tries {
+			return t, err
+		}
+	}
+}
+
+// tryOnce tries c; current says that nobody else's change is in the plan.
+func (e *Engine) tryOnce(ctx context.Context, by store.By, c directory.Change) (t Trial, current bool, err error) {
+	op, err := opOf(c)
+	if err != nil {
+		return t, false, err
+	}
+	base := e.picture.Load()
+	receipt, err := e.st.Try(ctx, by, op, func(v *store.View) error {
+		current = v.Revision() == base.revision+1
+		then, err := e.imagine(ctx, v, base)
+		if err != nil {
+			return fmt.Errorf("follow the trial: %w", err)
+		}
+		t.Plan = mapping.Diff(base.snapshot, then, e.cfg().Now())
+		return nil
+	})
+	t.Result, _ = resultOf(op)
+	t.Receipt = receipt
+	return t, current || !receipt.Changed, err
+}
+
+// imagine is the snapshot of a view that nobody else can see.
+func (e *Engine) imagine(ctx context.Context, v *store.View, base *picture) (*access.Snapshot, error) {
+	c, err := readChanges(ctx, v, base.revision)
+	if err != nil {
+		return nil, err
+	}
+	next, err := e.nextPicture(base, c)
+	if err != nil {
+		return nil, err
+	}
+	if next.compiled.asksMoreOfPeople(base.compiled) {
+		_, err = e.build(ctx, v, next)
+	} else {
+		_, err = e.step(ctx, v, base, next, c)
+	}
+	return next.snapshot, err
+}
