@@ -3,6 +3,7 @@
 //
 //	cd bench && go run .             100,000 people, 1,000 sites, 5,000 groups
 //	cd bench && go run . -size small
+//	cd bench && go run . ldap        reading a directory: see ldapMain
 //
 // Its other words measure the whole product, each beside a baseline:
 //
@@ -36,6 +37,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
 		exit(commands[os.Args[1]](os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "ldap" {
+		os.Exit(ldapMain(os.Args[2:]))
 	}
 	size := flag.String("size", "budget", "small, budget or large")
 	seed := flag.Uint64("seed", 1, "of the data")

@@ -87,9 +87,34 @@ func (s State) Members(id EntryID) []Membership {
 type graph struct {
 	s       State
 	primary map[string][]EntryID // accounts by Primary, of tokens that groups have
-	// Deep are groups below which something was deeper than Depth.
+	// deep are groups below which something was deeper than Depth.
 	deep map[EntryID]bool
+	// counts are the accounts that are in what lists them; it is made when many
+	// are asked for.
+	counts map[EntryID]bool
+	asked  int
 }
+
+// manyAsked is when a table costs less than searching.
+const manyAsked = 2000
+
+// in reports whether an account is in what lists it: known, not in conflict.
+func (g *graph) in(id EntryID) bool {
+	if g.asked++; g.asked < manyAsked {
+		a := g.s.Account(id)
+		return a != nil && a.belongs()
+	}
+	if g.counts == nil {
+		g.counts = make(map[EntryID]bool, len(g.s.Accounts))
+		for _, a := range g.s.Accounts {
+			g.counts[a.ID] = a.belongs()
+		}
+	}
+	return g.counts[id]
+}
+
+// belongs: an account in conflict is in nothing until that is decided.
+func (a *ReadAccount) belongs() bool { return a.Conflict.IsZero() && !a.pending }
 
 func newGraph(s State) *graph {
 	g := &graph{s: s, primary: map[string][]EntryID{}, deep: map[EntryID]bool{}}
@@ -144,7 +169,7 @@ func (g *graph) members(id EntryID) []Membership {
 // primary group; accounts in conflict are in nothing.
 func (g *graph) direct(out []Membership, group *ReadGroup, via Via) []Membership {
 	add := func(id EntryID) {
-		if a := g.s.Account(id); a != nil && a.Conflict.IsZero() && !a.pending {
+		if g.in(id) {
 			out = append(out, Membership{id, via})
 		}
 	}

@@ -1,6 +1,8 @@
 package ldapsync
 
 import (
+	"slices"
+
 	"grantbridge/directory"
 )
 
@@ -8,25 +10,31 @@ import (
 // one way, so the text itself is looked up first; only what is not found costs
 // a canonical name.
 type finder struct {
-	accounts []*directory.ReadAccount
-	byDN     map[string]*directory.ReadAccount // lazily, unless it was given
+	accounts []*directory.ReadAccount          // ascending
+	byDN     *names                            // lazily, unless it was given
 	logins   map[string]*directory.ReadAccount // lazily
 	keys     map[string]*directory.ReadAccount // lazily, by canonical DN
 	folds    map[string]*directory.ReadAccount // lazily, by folded login
 }
 
-func newFinder(accounts []*directory.ReadAccount, byDN map[string]*directory.ReadAccount) *finder {
+func newFinder(accounts []*directory.ReadAccount, byDN *names) *finder {
 	return &finder{accounts: accounts, byDN: byDN}
 }
 
-func (f *finder) exactDN(v []byte) *directory.ReadAccount {
+func (f *finder) exactDN(v []byte) (directory.EntryID, bool) {
 	if f.byDN == nil {
-		f.byDN = make(map[string]*directory.ReadAccount, len(f.accounts))
+		f.byDN = newNames(len(f.accounts))
 		for _, a := range f.accounts {
-			f.byDN[a.DN] = a
+			f.byDN.put(a.DN, a.ID)
 		}
 	}
-	return f.byDN[string(v)]
+	return f.byDN.get(v)
+}
+
+// has reports whether the account was read.
+func (f *finder) has(id directory.EntryID) bool {
+	_, ok := slices.BinarySearchFunc(f.accounts, id, func(a *directory.ReadAccount, id directory.EntryID) int { return a.ID.Compare(id) })
+	return ok
 }
 
 func (f *finder) exactLogin(v []byte) *directory.ReadAccount {
@@ -48,9 +56,6 @@ func (f *finder) indexLogins() {
 
 // DN finds an account by any way to write its name.
 func (f *finder) DN(name string) *directory.ReadAccount {
-	if a := f.exactDN([]byte(name)); a != nil {
-		return a
-	}
 	if f.keys == nil {
 		f.keys = make(map[string]*directory.ReadAccount, len(f.accounts))
 		for _, a := range f.accounts {

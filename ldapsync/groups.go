@@ -168,8 +168,8 @@ func (c *groups) member(f *found, attribute string, option []byte, vs [][]byte) 
 		if i := bytes.LastIndexByte(v, '#'); i > 0 && v[len(v)-1] == 'B' && v[len(v)-2] == '\'' {
 			v = v[:i] // the optional unique identifier of RFC 4517 3.3.21
 		}
-		if a := c.find.exactDN(v); a != nil {
-			c.ids = append(c.ids, a.ID)
+		if id, ok := c.find.exactDN(v); ok {
+			c.ids = append(c.ids, id)
 		} else {
 			f.names = append(f.names, string(v))
 		}

@@ -19,7 +19,7 @@ type people struct {
 	extra int
 
 	accounts []*directory.ReadAccount
-	byDN     map[string]*directory.ReadAccount // as the server writes it
+	byDN     *names
 	nameless int
 	twice    int
 	expect   int
@@ -70,7 +70,7 @@ func (c *people) reset() {
 	}
 	c.values = make([][][]byte, len(c.names))
 	c.accounts = make([]*directory.ReadAccount, 0, c.expect)
-	c.byDN = make(map[string]*directory.ReadAccount, c.expect)
+	c.byDN = newNames(c.expect)
 	c.nameless, c.twice = 0, 0
 }
 
@@ -112,7 +112,7 @@ func (c *people) entry(e *entry) error {
 	}
 	a := c.account(id, e.dn)
 	c.accounts = append(c.accounts, a)
-	c.byDN[a.DN] = a
+	c.byDN.put(a.DN, a.ID)
 	return nil
 }
 

@@ -12,15 +12,20 @@ import (
 // reading; the groups of the others are not whole.
 const maxLookups = 20_000
 
+// fewLookups is how many names are looked up before it is cheaper to make all
+// names canonical and compare them here.
+const fewLookups = 500
+
 // resolver turns the names that groups list into ids. In this order a name is:
-// who has it now, among people and groups; who has it elsewhere in the
-// directory, asked one by one; who had it before, when nobody has it now.
+// who has it now, among groups and people; who has it by the server's own idea
+// of equal names, or elsewhere in the directory, asked one by one; who had it
+// before, when nobody has it now.
 type resolver struct {
 	s      *session
 	old    directory.State
 	people *finder
+	exact  map[string]*found // groups, as the server writes them
 	groups map[string]*found // by canonical DN; known groups that were not read included
-	alive  map[directory.EntryID]bool
 	looked map[string]answer
 	former *finder // accounts as they were known
 	notes  []string
@@ -36,11 +41,14 @@ type answer struct {
 func (a answer) none() bool { return a.account.IsZero() && a.group.IsZero() }
 
 func newResolver(s *session, old directory.State, people *finder, list []*found) *resolver {
-	r := &resolver{s: s, old: old, people: people, groups: map[string]*found{}, looked: map[string]answer{}}
+	r := &resolver{s: s, old: old, people: people, exact: make(map[string]*found, len(list)), groups: map[string]*found{}, looked: map[string]answer{}}
 	for _, g := range old.Groups {
 		if key, ok := dnKey(g.DN); ok {
 			r.groups[key] = &found{ReadGroup: directory.ReadGroup{ID: g.ID}}
 		}
+	}
+	for _, f := range list {
+		r.exact[f.DN] = f
 	}
 	for _, f := range list { // what is there now has its name before what was
 		if key, ok := dnKey(f.DN); ok {
@@ -98,11 +106,19 @@ func (r *resolver) note(format string, args ...any) {
 }
 
 func (r *resolver) name(name string, old *directory.ReadGroup) (answer, error) {
-	if a := r.people.DN(name); a != nil {
-		return answer{account: a.ID}, nil
+	if g := r.exact[name]; g != nil {
+		return answer{group: g.ID}, nil
+	}
+	if id, ok := r.people.exactDN([]byte(name)); ok {
+		return answer{account: id}, nil
 	}
 	if key, ok := dnKey(name); ok && r.groups[key] != nil {
 		return answer{group: r.groups[key].ID}, nil
+	}
+	if len(r.looked) >= fewLookups {
+		if a := r.people.DN(name); a != nil {
+			return answer{account: a.ID}, nil
+		}
 	}
 	if slices.Contains(old.Unresolved, name) {
 		return answer{}, nil
@@ -141,13 +157,7 @@ func (r *resolver) lookUp(name string) (a answer, there bool, err error) {
 }
 
 func (r *resolver) knownAccount(id directory.EntryID) bool {
-	if r.alive == nil {
-		r.alive = make(map[directory.EntryID]bool, len(r.people.accounts))
-		for _, a := range r.people.accounts {
-			r.alive[a.ID] = true
-		}
-	}
-	return r.alive[id] || r.old.Account(id) != nil
+	return r.people.has(id) || r.old.Account(id) != nil
 }
 
 // formerly is who had the name that nobody has now. Many servers leave a name

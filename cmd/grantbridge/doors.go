@@ -40,6 +40,7 @@ func (s *server) announce() {
 	for _, n := range g.cfg.SourceNames() {
 		announceSource(line, base, n, g.cfg.Sources[n], tokens[n])
 	}
+	announceStreams(line, base, g.cfg)
 	line("decisions", "%s/access/v1/evaluation", base)
 	line("discovery", "%s/.well-known/authzen-configuration", base)
 	line("health", "%s/healthz", base)

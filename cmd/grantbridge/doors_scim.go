@@ -11,6 +11,7 @@ import (
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/provision"
 	"grantbridge/scim"
+	"grantbridge/scim/events"
 	"grantbridge/scim/inspect"
 )
 
@@ -43,6 +44,7 @@ func scimConfig(l *config.Loaded, jwt func(string, config.SCIMJWT) (*scim.JWT, e
 		out := l.SCIMSource(name)
 		out.Allow, out.Rate, out.Burst = config.Prefixes(src.SCIM.Allow), rate.Limit(perSecond), atOnce
 		out.Auth = scim.Auth{NoBearer: !a.Bearer.On(), NoBasic: !a.Basic.On(), OAuth: a.OAuth.On()}
+		out.EventURIs = events.EventURIs(l.EventStreams(), name)
 		if a.BasicUser != "" {
 			password, err := l.BasicPassword(name)
 			if err != nil {

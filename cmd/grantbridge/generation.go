@@ -52,6 +52,7 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 	if err == nil {
 		s.api = s.decisions(l)
 		s.live.Store(g)
+		s.events, err = s.transmitter(ctx, l)
 	}
 	return err
 }

@@ -21,6 +21,7 @@ import (
 
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/provision"
+	"grantbridge/scim/events"
 	"grantbridge/scim/inspect"
 	"grantbridge/store"
 )
@@ -74,6 +75,7 @@ type server struct {
 	st     *store.Store
 	engine *provision.Engine
 	api    http.Handler // decisions, health, metrics
+	events *events.Transmitter
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
 	// verifiers of signed tokens, by source, whose keys outlive a reload.
@@ -178,6 +180,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.work.Go(func() { _ = s.events.Run(ctx) })
 	s.live.Load().workers.start(ctx)
 	defer func() { s.live.Load().workers.stop() }()
 	if s.o.started != nil {
@@ -234,6 +237,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.live.Load().scim.ServeHTTP(w, r)
 		return
 	}
+	if events.Serves(r.URL.Path) {
+		s.events.ServeHTTP(w, r)
+		return
+	}
 	s.api.ServeHTTP(w, r)
 }
 
@@ -246,10 +253,19 @@ func (s *server) reload(ctx context.Context) {
 	}
 	old := s.live.Load()
 	s.warnFixed(old.cfg, l)
+	streams, err := s.eventsConfig(l)
+	if err != nil {
+		s.log.Error("the new configuration is refused; the last good one stays", "reason", explainError(err))
+		return
+	}
+	streams.Issuer = s.url(old.cfg) // as base_url, which a reload cannot change
 	next, err := s.next(ctx, old, l)
 	if err != nil {
 		s.log.Error("the new configuration is refused; the last good one stays", "reason", explainError(err))
 		return
+	}
+	if err := s.events.Reconfigure(ctx, streams); err != nil {
+		s.log.Error("the new streams of events do not begin; the last ones stay", "reason", explainError(err))
 	}
 	s.setLevel(l)
 	old.workers.stop()

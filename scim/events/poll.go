@@ -128,7 +128,7 @@ func (t *Transmitter) wait(ctx context.Context, s *Stream, p pollRequest) (sets 
 	if p.most == 0 {
 		return nil, false, nil
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !p.now {
 		done, first := t.enter(s.Name)
@@ -139,7 +139,7 @@ func (t *Transmitter) wait(ctx context.Context, s *Stream, p pollRequest) (sets 
 		select {
 		case <-t.ended:
 			cancel()
-		case <-ctx.Done():
+		case <-waiting.Done():
 		}
 	}()
 	until := time.Now().Add(t.fixed.LongPoll)
@@ -163,7 +163,7 @@ func (t *Transmitter) wait(ctx context.Context, s *Stream, p pollRequest) (sets 
 		case p.now, left <= 0, t.isEnded():
 			return nil, false, nil
 		}
-		if _, err := t.store.Wait(ctx, win.head, left); err != nil {
+		if _, err := t.store.Wait(waiting, win.head, left); err != nil {
 			if t.isEnded() {
 				return nil, false, nil
 			}

@@ -108,8 +108,8 @@ func (p *sender) send(ctx context.Context) error {
 // batch sends the SETs of win until one is refused, and then pauses.
 func (p *sender) batch(ctx context.Context, win window) error {
 	for _, x := range win.sets {
-		if !p.keep(ctx) {
-			return p.save(ctx)
+		if ctx.Err() != nil || !p.keep(ctx) {
+			break
 		}
 		refused := p.post(ctx, x)
 		if refused == nil {
@@ -187,13 +187,14 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("was answered %d: %s", r.status, r.says)
 }
 
-// post sends one SET.
+// post sends one SET. The end of ctx does not cut it: an answer that is under way
+// is waited for, or the SET is sent twice.
 func (p *sender) post(ctx context.Context, x set) error {
 	jws, err := p.c.Key.sign(x.claims)
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.s.Endpoint, strings.NewReader(jws))
+	r, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodPost, p.s.Endpoint, strings.NewReader(jws))
 	if err != nil {
 		return err
 	}

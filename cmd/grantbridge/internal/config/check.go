@@ -37,6 +37,7 @@ func (c *Config) check(d *strict.Document) {
 	for _, n := range c.SourceNames() {
 		checkSource(d, "sources."+n, n, c.Sources[n])
 	}
+	c.checkEvents(d)
 }
 
 func (c *Config) checkServer(d *strict.Document) {

@@ -34,6 +34,7 @@ type Config struct {
 	SCIMSchemas []string `yaml:"scim_schemas" jsonschema_description:"files with a SCIM schema each (RFC 7643 7, JSON): attributes of your own, or tighter ones of the core"`
 	// Sources are the identity providers by name.
 	Sources map[string]Source `yaml:"sources" jsonschema_description:"identity providers by name"`
+	Events  Events            `yaml:"events" jsonschema_description:"security events that other programs are told"`
 }
 
 // Log says what is logged.
@@ -131,6 +132,7 @@ func (c *Config) setDefaults() {
 		}
 		c.Sources[name] = s
 	}
+	c.setStreamDefaults()
 }
 
 func orElse(s *string, def string) {

@@ -25,9 +25,10 @@ func example(t *testing.T) (plain, whole *Loaded) {
 	if plain, err = Parse("config.example.yaml", text, noEnv); err != nil {
 		t.Fatalf("the example is refused:\n%v", err)
 	}
-	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|- \{id):.*)$`)
+	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|published_key_files|streams|matomo|delivery|audience|events|sources|endpoint|authorization_file|- \{id):.*)$`)
 	full := commented.ReplaceAllStringFunc(string(text), func(l string) string { return strings.Replace(l, "# ", "", 1) })
 	full = strings.Replace(full, "sites: []\n", "sites:\n", 1)
+	full = strings.Replace(full, `signing_key_file: ""`, "signing_key_file: events.pem", 1)
 	if whole, err = Parse("config.example.yaml", []byte(full), noEnv); err != nil {
 		t.Fatalf("the example with everything uncommented is refused:\n%v", err)
 	}
@@ -94,6 +95,9 @@ func TestExampleInFullIsReadWhole(t *testing.T) {
 	}
 	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Filter == "" || l.Page != 1000 {
 		t.Errorf("ldap of corp-ldap is %+v", l)
+	}
+	if s := whole.EventStreams(); len(s) != 1 || s[0].Name != "matomo" || len(s[0].Kinds) != 7 || s[0].Sources[0] != "okta" {
+		t.Errorf("streams are %+v", s)
 	}
 	if len(whole.Sites) != 1 {
 		t.Errorf("sites are %v", whole.Sites)

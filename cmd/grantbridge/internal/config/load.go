@@ -99,6 +99,7 @@ func (l *Loaded) anchor(dir string) {
 			at(dir, &s.LDAP.KeyFile)
 		}
 	}
+	l.anchorEvents(dir)
 }
 
 func at(dir string, path *string) {
@@ -196,6 +197,10 @@ func (l *Loaded) missingFiles() []string {
 			note("sources."+n+".ldap.key_file", s.LDAP.KeyFile)
 		}
 	}
+	paths, files := l.eventFiles()
+	for i, file := range files {
+		note(paths[i], file)
+	}
 	return out
 }
 
@@ -263,6 +268,8 @@ func (l *Loaded) LooseFiles() []string {
 			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile)
 		}
 	}
+	_, more := l.eventFiles()
+	files = append(files, more...)
 	var out []string
 	for _, f := range files {
 		if i, err := os.Stat(f); f != "" && err == nil && i.Mode()&fs.FileMode(0o044) != 0 {
