@@ -3,7 +3,7 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test check test-all fuzz bench clean
+.PHONY: help build test check test-all fuzz bench bench-cycle clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,9 +30,14 @@ FUZZTIME ?= 1m
 fuzz: ## every fuzz test for FUZZTIME (1m)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-bench: ## all benchmarks, then the table against Go maps, Cedar, casbin and OPA
+bench: ## all benchmarks, the table against Cedar, casbin and OPA, then store, SCIM, following and a small cycle on both databases
 	go test -run '^$$' -bench . -benchmem ./...
 	cd bench && go run .
+	dsn=$$(scripts/postgres.sh) && cd bench && export GRANTBRIDGE_BENCH_POSTGRES="$$dsn" && \
+	go run . store && go run . scim && go run . follow && go run . cycle -users 10000 -memberships 100000
+
+bench-cycle: ## the first cycle of 100,000 people and 1,000,000 memberships on both databases: up to half an hour
+	dsn=$$(scripts/postgres.sh) && cd bench && GRANTBRIDGE_BENCH_POSTGRES="$$dsn" go run . cycle -users 100000 -memberships 1000000 -workers 64
 
 clean: ## what the targets left
 	-scripts/postgres.sh stop

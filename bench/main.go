@@ -5,6 +5,13 @@
 //	cd bench && go run . -size small
 //	cd bench && go run . ldap        reading a directory: see ldapMain
 //
+// Its other words measure the whole product, each beside a baseline:
+//
+//	go run . store    group commit against a transaction for each operation
+//	go run . scim     one member of ten and of 100,000, beside elimity's server
+//	go run . follow   from a commit to the snapshot of another process
+//	go run . cycle --users 100000 --memberships 1000000
+//
 // Every answer is compared with the executable specification of the grant model
 // (accesstest.Index); a peer that answers otherwise is not a peer, and the
 // command exits 1. It is a module of its own, so that what it compares with
@@ -22,6 +29,15 @@ import (
 )
 
 func main() {
+	commands := map[string]func(args []string) error{
+		"store": runStore, "scim": runSCIM, "cycle": runCycle, "follow": runFollow,
+		// The processes that the others start.
+		"serve-child":  func(args []string) error { return serveChild(args[0]) },
+		"follow-child": func(args []string) error { return followChild(args[0]) },
+	}
+	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
+		exit(commands[os.Args[1]](os.Args[2:]))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "ldap" {
 		os.Exit(ldapMain(os.Args[2:]))
 	}
@@ -35,10 +51,15 @@ func main() {
 		fmt.Fprintf(os.Stderr, "no size %q\n", *size)
 		os.Exit(2)
 	}
-	if err := run(z, *seed, *only); err != nil {
+	exit(run(z, *seed, *only))
+}
+
+func exit(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // engine is one that answers: how it is loaded, and how often it is asked,

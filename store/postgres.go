@@ -49,6 +49,10 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	// A process that is stopped while it holds the head must not hold it for long.
 	def(e.config.RuntimeParams, "idle_in_transaction_session_timeout", "30s")
 	def(e.config.RuntimeParams, "lock_timeout", "10s")
+	// The writer looks everything up by key. A plan that was kept while a table was
+	// small would read the whole table for each batch until somebody analyses it,
+	// which is late in a first cycle.
+	def(e.config.RuntimeParams, "enable_seqscan", "off")
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	var where string
 	err = pool.QueryRow(ctx, "SELECT current_database() || '.' || current_schema()").Scan(&where)

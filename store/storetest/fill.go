@@ -18,10 +18,10 @@ func Fill(t testing.TB, dsn string, people int) {
 	Exec(t, db,
 		`INSERT INTO people (id, uid, kind, login, login_key, display, locked, not_before, created, rev) `+numbers(people)+`
 			SELECT i, 'p' || CAST(i AS TEXT), 'human', '', '', '', 0, 0, 1, 0 FROM n`,
-		`INSERT INTO accounts (id, uid, source, external_id, login, login_key, display, display_key, email, active, person,
+		`INSERT INTO accounts (id, uid, source, external_id, login, login_key, display, email, active, person,
 			doc, created, modified, rev, deleted) `+numbers(people)+`
 			SELECT i, 'u' || CAST(i AS TEXT), 'okta', 'x' || CAST(i AS TEXT), 'user' || CAST(i AS TEXT), 'user' || CAST(i AS TEXT),
-				'User ' || CAST(i AS TEXT), 'user ' || CAST(i AS TEXT), 'user' || CAST(i AS TEXT) || '@example.com', 1, i, '{}', 1, 1, 0, 0 FROM n`,
+				'User ' || CAST(i AS TEXT), 'user' || CAST(i AS TEXT) || '@example.com', 1, i, '{}', 1, 1, 0, 0 FROM n`,
 		`INSERT INTO groups (id, uid, source, external_id, display, display_key, dn, doc, members, created, modified, rev, deleted) `+numbers(5001)+`
 			SELECT i, 'g' || CAST(i AS TEXT), 'okta', '', 'Group ' || CAST(i AS TEXT), 'group ' || CAST(i AS TEXT), '', '', 0, 1, 1, 0, 0 FROM n`,
 		`INSERT INTO members (group_id, account, since)
