@@ -117,8 +117,6 @@ type steps struct {
 	groups   []groupStep
 }
 
-func (s *steps) empty() bool { return len(s.accounts) == 0 && len(s.groups) == 0 }
-
 // stored is what the store has of a source, by entry: all of it, or what a
 // reading of changes is about.
 type stored struct {

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,8 +219,9 @@ func read(t *testing.T, jwks []byte, jws string) told2 {
 			ok = ed25519.Verify(raw(k.X), signed, sig)
 		case "ES256":
 			sum := sha256.Sum256(signed)
-			key := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(raw(k.X)), Y: new(big.Int).SetBytes(raw(k.Y))}
-			ok = len(sig) == 64 && ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:]))
+			point := slices.Concat([]byte{4}, raw(k.X), raw(k.Y))
+			key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+			ok = err == nil && len(sig) == 64 && ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:]))
 		}
 	}
 	if !ok {
