@@ -153,6 +153,10 @@ func TestReplaySaysWhatWouldHappenAndWritesNothing(t *testing.T) {
 				t.Errorf("%s: got %d, was %d: %s", key, p.Now, p.Then, p.Says)
 			}
 		}
+		h.must(h.e.Sync(t.Context(), 0))
+		if got := h.e.Status().Revision; got != revision {
+			t.Errorf("replays made revision %d of %d", got, revision)
+		}
 		eve := h.user("eve")
 		h.want(201, "POST", "/Groups", `{"displayName":"Readers","members":[{"value":"`+eve+`"}]}`)
 		h.want(200, "PATCH", "/Users/"+eve, patch(`{"op":"replace","path":"active","value":false}`))
