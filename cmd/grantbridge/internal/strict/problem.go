@@ -9,6 +9,7 @@ package strict
 import (
 	"cmp"
 	"fmt"
+	"grantbridge/access"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,36 +70,5 @@ var userinfo = regexp.MustCompile(`(://[^/\s:@]*:)[^@\s]*@`)
 
 // Nearest is the name most like word, or "" when none is near.
 func Nearest(word string, names []string) string {
-	best, bound := "", max(2, len(word)/3)+1
-	for _, n := range names {
-		if d := distance(strings.ToLower(word), strings.ToLower(n)); d < bound {
-			best, bound = n, d
-		}
-	}
-	return best
-}
-
-// distance counts the insertions, deletions, replacements and swaps of
-// neighbours that make b of a.
-func distance(a, b string) int {
-	var before, last []int
-	next := make([]int, len(b)+1)
-	for j := range next {
-		next[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, last, next = last, next, make([]int, len(b)+1)
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			next[j] = min(last[j]+1, next[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-	}
-	return next[len(b)]
+	return access.Nearest(word, slices.Values(names))
 }
