@@ -25,12 +25,12 @@ tlsport=${GRANTBRIDGE_SLAPD_TLS_PORT:-21636}
 PATH=$PATH:/usr/sbin
 user=$(id -un)
 
-if ! command -v slapd >/dev/null; then
-	if [ "$command" = stop ]; then
-		exit 0
-	fi
-	echo "installing slapd" >&2
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o DPkg::Lock::Timeout=600 slapd >&2
+if ! command -v slapd >/dev/null && [ "$command" = stop ]; then
+	exit 0
+fi
+if ! command -v slapd >/dev/null || ! command -v ldapsearch >/dev/null; then
+	echo "installing slapd and ldap-utils" >&2
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o DPkg::Lock::Timeout=600 slapd ldap-utils >&2
 fi
 if [ "$user" = root ]; then
 	user=openldap
