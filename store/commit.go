@@ -104,14 +104,14 @@ func (q *questions) ask(text string, each func(row) error, args ...any) {
 
 // askAlone queues a question of its own.
 func (q *questions) askAlone(text string, each func(row) error, args ...any) {
-	q.single = append(q.single, stmt{text, args, each})
+	q.single = append(q.single, stmt{text: text, args: args, each: each})
 }
 
 func (q *questions) stmts() []stmt {
 	var out []stmt
 	for _, text := range q.order {
 		m := q.merged[text]
-		out = append(out, stmt{text: text, args: []any{m.rows}, each: func(r row) error {
+		out = append(out, stmt{text: text, args: []any{m.rows}, apart: true, each: func(r row) error {
 			vs, err := r.Values()
 			if err != nil {
 				return err
@@ -188,14 +188,14 @@ func (w *writes) add(o writes) {
 func (w *writes) stmts() []stmt {
 	out := slices.Clone(w.single)
 	for _, text := range w.order {
-		out = append(out, stmt{text: text, args: []any{w.merged[text]}})
+		out = append(out, stmt{text: text, args: []any{w.merged[text]}, apart: true})
 	}
 	if len(w.people) > 0 {
 		var rows rowset
 		for _, p := range slices.Sorted(maps.Keys(w.people)) {
 			rows = append(rows, []any{p, w.people[p]})
 		}
-		out = append(out, stmt{text: touchPeople, args: []any{rows}})
+		out = append(out, stmt{text: touchPeople, args: []any{rows}, apart: true})
 	}
 	return out
 }

@@ -56,18 +56,24 @@ func (d *dialect) translate(text string) *translated {
 	if t, ok := d.cache.Load(text); ok {
 		return t.(*translated)
 	}
+	t := d.translateWith(text, d.rowset)
+	d.cache.Store(text, t)
+	return t
+}
+
+// translateWith is translate with another way to write a set.
+func (d *dialect) translateWith(text string, rowset func(n int, cols []column) string) *translated {
 	t := &translated{}
 	s := rowsetMacro.ReplaceAllStringFunc(text, func(m string) string {
 		sub := rowsetMacro.FindStringSubmatch(m)
 		n, _ := strconv.Atoi(sub[1])
 		t.cols = columns(sub[2])
-		return d.rowset(n, t.cols)
+		return rowset(n, t.cols)
 	})
 	s = containsMacro.ReplaceAllString(s, d.contains)
 	s = endswithMacro.ReplaceAllString(s, d.endswith)
 	s = strings.NewReplacer("clock()", d.clock, "{lock}", d.lock).Replace(s)
 	t.sql = parameter.ReplaceAllString(s, d.placeholder+"${1}")
-	d.cache.Store(text, t)
 	return t
 }
 
@@ -218,10 +224,13 @@ type row interface {
 }
 
 // stmt is one statement of a round trip. each, when not nil, gets its rows.
+// apart says that its only argument is a rowset of which each row stands by
+// itself, so that it may be done in parts.
 type stmt struct {
-	text string
-	args []any
-	each func(row) error
+	text  string
+	args  []any
+	each  func(row) error
+	apart bool
 }
 
 // conn is a connection with an open transaction.

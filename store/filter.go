@@ -84,7 +84,7 @@ func (f *finder) find(ctx context.Context, v *View, columns string, each func(ro
 		if err != nil {
 			return 0, err
 		}
-		stmts = append(stmts, stmt{text, args, func(r row) error { own = each(r); return own }})
+		stmts = append(stmts, stmt{text: text, args: args, each: func(r row) error { own = each(r); return own }})
 	}
 	err = v.c.run(ctx, stmts...)
 	if own != nil {

@@ -23,6 +23,7 @@ type postgresEngine struct {
 	mu      chan struct{} // held by who has the writing connection
 	w       *pgx.Conn
 	channel string // of the hints; one for each schema
+	study   study
 	ctx     context.Context
 	stop    context.CancelFunc
 }
@@ -45,7 +46,7 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	e := &postgresEngine{config: config.ConnConfig.Copy(), pool: pool, mu: make(chan struct{}, 1)}
+	e := &postgresEngine{config: config.ConnConfig.Copy(), pool: pool, mu: make(chan struct{}, 1), study: study{next: studyFirst}}
 	// A process that is stopped while it holds the head must not hold it for long.
 	def(e.config.RuntimeParams, "idle_in_transaction_session_timeout", "30s")
 	def(e.config.RuntimeParams, "lock_timeout", "10s")
@@ -217,6 +218,7 @@ func (w *pgWriter) commit(ctx context.Context, stmts ...stmt) error {
 		w.rollback()
 		return err
 	}
+	w.e.wrote(stmts)
 	<-w.e.mu
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +33,14 @@ type sqliteEngine struct {
 type sqliteConn struct {
 	d     *dialect
 	c     *sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts map[preparedText]*sql.Stmt
+}
+
+// preparedText is a prepared text; rows is how many rows are bound in the place of
+// its set, 0 when the set is one JSON argument.
+type preparedText struct {
+	text string
+	rows int
 }
 
 // sqliteWait is how long the file may be locked by others before we give up.
@@ -132,7 +140,7 @@ func (e *sqliteEngine) connect(ctx context.Context) (*sqliteConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteConn{d: sqliteDialect, c: c, stmts: map[string]*sql.Stmt{}}, nil
+	return &sqliteConn{d: sqliteDialect, c: c, stmts: map[preparedText]*sql.Stmt{}}, nil
 }
 
 func (c *sqliteConn) close() {
@@ -156,35 +164,83 @@ func (c *sqliteConn) run(ctx context.Context, stmts ...stmt) error {
 }
 
 func (c *sqliteConn) one(ctx context.Context, s stmt) error {
-	t := c.d.translate(s.text)
-	p := c.stmts[s.text]
-	if p == nil {
-		var err error
-		if p, err = c.c.PrepareContext(ctx, t.sql); err != nil {
-			return fmt.Errorf("%s: %w", brief(s.text), err)
-		}
-		c.stmts[s.text] = p
+	if !s.apart {
+		return c.do(ctx, preparedText{text: s.text}, c.d.translate(s.text).json(s.args), s.each)
 	}
-	args := t.json(s.args)
-	if s.each == nil {
-		if _, err := p.ExecContext(ctx, args...); err != nil {
-			return fmt.Errorf("%s: %w", brief(s.text), err)
+	rows := s.args[0].(rowset)
+	for _, n := range bound {
+		for ; len(rows) >= n; rows = rows[n:] {
+			if err := c.do(ctx, preparedText{s.text, n}, slices.Concat(rows[:n]...), s.each); err != nil {
+				return err
+			}
 		}
-		return nil
 	}
+	return nil
+}
+
+// bound are the numbers of rows for which a text is prepared with a parameter for
+// each value. To read the values out of JSON instead takes a third of the CPU of
+// a batch.
+var bound = []int{64, 16, 4, 1}
+
+// boundRows writes a set as so many rows of parameters.
+func boundRows(rows int) func(n int, cols []column) string {
+	return func(_ int, cols []column) string {
+		var names, values []string
+		for i, c := range cols {
+			names = append(names, fmt.Sprintf("column%d AS %s", i+1, c.name))
+		}
+		one := "(" + strings.Repeat("?, ", len(cols)-1) + "?)"
+		for range rows {
+			values = append(values, one)
+		}
+		return "(SELECT " + strings.Join(names, ", ") + " FROM (VALUES " + strings.Join(values, ", ") + "))"
+	}
+}
+
+func (c *sqliteConn) prepared(ctx context.Context, t preparedText) (*sql.Stmt, error) {
+	if p := c.stmts[t]; p != nil {
+		return p, nil
+	}
+	text := c.d.translate(t.text).sql
+	if t.rows > 0 {
+		text = c.d.translateWith(t.text, boundRows(t.rows)).sql
+	}
+	p, err := c.c.PrepareContext(ctx, text)
+	if err == nil {
+		c.stmts[t] = p
+	}
+	return p, err
+}
+
+func (c *sqliteConn) do(ctx context.Context, t preparedText, args []any, each func(row) error) error {
+	p, err := c.prepared(ctx, t)
+	if err == nil && each != nil {
+		return c.query(ctx, p, t.text, args, each)
+	}
+	if err == nil {
+		_, err = p.ExecContext(ctx, args...)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", brief(t.text), err)
+	}
+	return nil
+}
+
+func (c *sqliteConn) query(ctx context.Context, p *sql.Stmt, text string, args []any, each func(row) error) error {
 	rows, err := p.QueryContext(ctx, args...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", brief(s.text), err)
+		return fmt.Errorf("%s: %w", brief(text), err)
 	}
 	defer rows.Close()
 	r := sqliteRow{Rows: rows}
 	for rows.Next() {
-		if err := s.each(&r); err != nil {
+		if err := each(&r); err != nil {
 			return err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", brief(s.text), err)
+		return fmt.Errorf("%s: %w", brief(text), err)
 	}
 	return nil
 }
