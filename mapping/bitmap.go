@@ -1,8 +1,11 @@
 package mapping
 
-import "math/bits"
+import (
+	"iter"
+	"math/bits"
+)
 
-// bitmap is a set of places in ground.places.
+// bitmap is a set of small numbers, mostly of places in ground.places.
 type bitmap []uint64
 
 func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
@@ -60,4 +63,17 @@ func (b bitmap) first() int {
 		}
 	}
 	return -1
+}
+
+// all are the places, ascending.
+func (b bitmap) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, w := range b {
+			for ; w != 0; w &= w - 1 {
+				if !yield(i*64 + bits.TrailingZeros64(w)) {
+					return
+				}
+			}
+		}
+	}
 }

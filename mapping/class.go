@@ -13,7 +13,7 @@ import (
 // class is people whom no rule tells apart, in both worlds.
 type class struct {
 	sides   [2]side
-	members []access.PersonID
+	members []int32 // their places in differ.ids
 }
 
 // side is a class in one world.
@@ -90,7 +90,8 @@ func (d *differ) sort(id access.PersonID, a, b *access.Person, in [2]bool) {
 		d.classes[string(d.keyRoom)] = c
 		d.ordered = append(d.ordered, c)
 	}
-	c.members = append(c.members, id)
+	c.members = append(c.members, int32(len(d.ids)))
+	d.ids = append(d.ids, id)
 }
 
 func (d *differ) personBits(p *access.Person) markBits {

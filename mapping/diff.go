@@ -39,6 +39,7 @@ type differ struct {
 
 	people     int
 	superusers [2]int
+	ids        []access.PersonID // who is in a class, ascending
 	classes    map[string]*class
 	ordered    []*class
 	keyRoom    []byte
