@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,17 +88,27 @@ func TestHostileTextsAreRefusedQuickly(t *testing.T) {
 		if only := os.Getenv("ONLY"); only != "" && only != name {
 			continue
 		}
-		began := time.Now()
+		before := cpuTime(t)
 		s, problems := Parse("x", []byte(text), exampleEnv())
 		if s != nil || !problems.Failed() {
 			t.Errorf("%s: accepted", name)
 		}
-		if d := time.Since(began); d > 5*time.Second {
+		if d := cpuTime(t) - before; d > 5*time.Second {
 			t.Errorf("%s: took %v", name, d)
 		} else {
 			t.Logf("%s: %v, %d problems: %s", name, d, len(problems), strings.SplitN(problems[0].Error(), "\n", 2)[0])
 		}
 	}
+}
+
+// cpuTime is what the process has used: what a neighbour does must not count.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func manyKeys() string {
