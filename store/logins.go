@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -188,6 +189,32 @@ func (v *View) Trace(ctx context.Context, id string) (LoginTrace, error) {
 // Traces lists the newest login traces, newest first.
 func (v *View) Traces(ctx context.Context, limit int) ([]LoginTrace, error) {
 	return list(ctx, v, scanTrace, `SELECT `+traceColumns+` FROM login_traces t ORDER BY t.at DESC, t.id LIMIT $1`, int64(limit))
+}
+
+// Salt is 32 random bytes that all servers of the store share under a name. It
+// is no credential: it makes choices unpredictable.
+func (s *Store) Salt(ctx context.Context, name string) ([]byte, error) {
+	if salt, ok := s.salts.Load(name); ok {
+		return salt.([]byte), nil
+	}
+	if err := checkTexts(name); err != nil {
+		return nil, err
+	}
+	var fresh [32]byte
+	_, _ = rand.Read(fresh[:]) // never fails
+	var kept string
+	err := s.apart(ctx,
+		stmt{text: `INSERT INTO salts (name, salt) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, args: []any{name, hex.EncodeToString(fresh[:])}},
+		stmt{text: `SELECT z.salt FROM salts z WHERE z.name = $1`, args: []any{name}, each: func(r row) error { return r.Scan(&kept) }})
+	if err != nil {
+		return nil, err
+	}
+	salt, err := hex.DecodeString(kept)
+	if err != nil || len(salt) == 0 {
+		return nil, fmt.Errorf("salt %q is damaged", name)
+	}
+	s.salts.Store(name, salt)
+	return salt, nil
 }
 
 // VerifyKey is the public half of a key that forward-auth tokens are signed with.
