@@ -47,6 +47,8 @@ type Source struct {
 	Domains  []string // of e-mail addresses whose owners sign in here
 	Mode     Mode
 	Groups   GroupMode
+	// LeaveOnEmpty lets an attribute of groups without values end memberships.
+	LeaveOnEmpty bool
 	// Strong are the authentication contexts that count as strong; a session
 	// without one has Ceiling. Empty asks for nothing.
 	Strong  []string

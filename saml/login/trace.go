@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"grantbridge/access"
+	"grantbridge/provision"
 	"grantbridge/saml"
 	"grantbridge/store"
 )
@@ -57,8 +59,13 @@ type trace struct {
 	Attributes []attribute `json:"attributes,omitempty"`
 	GroupState string      `json:"groups,omitempty"`
 	Groups     []string    `json:"group_names,omitempty"`
+	Joins      []string    `json:"joins,omitempty"`
+	Leaves     []string    `json:"leaves,omitempty"`
 	Notes      []string    `json:"notes,omitempty"`
 	Gives      []string    `json:"gives,omitempty"`
+
+	// Test is who asked for a sign-in that creates nothing; empty for all others.
+	Test string `json:"test,omitempty"`
 }
 
 // attribute is an attribute with its values redacted to their lengths.
@@ -110,19 +117,34 @@ func (d *Door) gives(ctx context.Context, t *trace) {
 	if !ok {
 		return
 	}
-	all, err := d.engine.WhatCan(ctx, p.UID, "")
-	if err != nil {
-		return
+	if all, err := d.engine.WhatCan(ctx, p.UID, ""); err == nil {
+		t.holds(all)
 	}
-	count := map[access.Level]int{}
+}
+
+// holds notes levels, with the rules that give them.
+func (t *trace) holds(all []provision.Holding) {
+	sites, rules := map[access.Level]int{}, map[access.Level][]string{}
 	for _, h := range all {
-		count[h.Level]++
+		sites[h.Level]++
+		rules[h.Level] = append(rules[h.Level], h.Rules...)
 	}
 	for l := access.Superuser; l > access.NoAccess; l-- {
-		if n := count[l]; n > 0 {
-			t.Gives = append(t.Gives, fmt.Sprintf("%s on %d sites", l, n))
+		if n := sites[l]; n > 0 {
+			by := slices.Compact(slices.Sorted(slices.Values(rules[l])))
+			t.Gives = append(t.Gives, fmt.Sprintf("%s on %d %s, by %s", l, n, plural(n, "site"), strings.Join(by, ", ")))
 		}
 	}
+	if len(all) == 0 {
+		t.note("no rule gives anything: grantbridge group list says which groups match")
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
 }
 
 // keep stores the trace.
@@ -151,11 +173,17 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *trace, no *saml
 		d.c.Log.Error("sign-in", "source", t.Source, "trace", t.ID, "reason", string(no.Reason), "error", no.Cause)
 	}
 	outcome := "refused"
+	if t.Test != "" {
+		outcome = "tested"
+	}
 	if no.Reason == linkPending || no.Reason == loginTaken {
 		outcome = "waiting"
 	}
 	if err := d.keep(r.Context(), t, outcome, no.Reason); err != nil {
 		return err
+	}
+	if t.Test != "" {
+		return d.report(w, t, nil)
 	}
 	status := http.StatusForbidden
 	if no.Reason == saml.StoreUnavailable {
