@@ -238,7 +238,7 @@ var errCut = errors.New("a second signal came")
 // ServeHTTP is the one table of routes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if login.Serves(r.URL.Path) {
-		s.live.Load().login.ServeHTTP(w, r)
+		s.live.Load().signIn.Load().door.ServeHTTP(w, r)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/scim/v2/") {
