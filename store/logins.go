@@ -186,9 +186,25 @@ func (v *View) Trace(ctx context.Context, id string) (LoginTrace, error) {
 	return ts[0], nil
 }
 
+// TraceQuery chooses among login traces; what is empty chooses all.
+type TraceQuery struct {
+	Source, Outcome string
+	Person          access.PersonID
+	Limit           int
+}
+
 // Traces lists the newest login traces, newest first.
-func (v *View) Traces(ctx context.Context, limit int) ([]LoginTrace, error) {
-	return list(ctx, v, scanTrace, `SELECT `+traceColumns+` FROM login_traces t ORDER BY t.at DESC, t.id LIMIT $1`, int64(limit))
+func (v *View) Traces(ctx context.Context, q TraceQuery) ([]LoginTrace, error) {
+	if err := checkTexts(q.Source, q.Outcome); err != nil {
+		return nil, err
+	}
+	return list(ctx, v, scanTrace, `
+		SELECT `+traceColumns+` FROM login_traces t
+		WHERE t.source IN ($1, CASE WHEN $2 = '' THEN t.source ELSE $3 END)
+			AND t.outcome IN ($4, CASE WHEN $5 = '' THEN t.outcome ELSE $6 END)
+			AND t.person IN ($7, CASE WHEN CAST($8 AS BIGINT) = 0 THEN t.person ELSE $9 END)
+		ORDER BY t.at DESC, t.id LIMIT $10`,
+		q.Source, q.Source, q.Source, q.Outcome, q.Outcome, q.Outcome, int64(q.Person), int64(q.Person), int64(q.Person), int64(q.Limit))
 }
 
 // Salt is 32 random bytes that all servers of the store share under a name. It

@@ -146,8 +146,9 @@ func (v *View) Sessions(ctx context.Context, person access.PersonID, now time.Ti
 // SessionQuery chooses among the sessions that live as far as they know: what
 // ended a session is known when it is used.
 type SessionQuery struct {
-	Source string // empty: all
-	ID     string // empty: all
+	Source string          // empty: all
+	Person access.PersonID // 0: all
+	ID     string          // empty: all
 	Limit  int
 }
 
@@ -161,8 +162,9 @@ func (v *View) LiveSessions(ctx context.Context, q SessionQuery, now time.Time) 
 		SELECT `+sessionColumns+` FROM sessions s
 		WHERE s.ended = 0 AND s.expires > $1 AND s.idle_until > $2 AND s.source IN ($3, CASE WHEN $4 = '' THEN s.source ELSE $5 END)
 			AND s.id IN ($6, CASE WHEN $7 = '' THEN s.id ELSE $8 END)
-		ORDER BY s.issued DESC, s.id DESC LIMIT $9`,
-		micros(now), micros(now), q.Source, q.Source, q.Source, q.ID, q.ID, q.ID, int64(q.Limit))
+			AND s.person IN ($9, CASE WHEN CAST($10 AS BIGINT) = 0 THEN s.person ELSE $11 END)
+		ORDER BY s.issued DESC, s.id DESC LIMIT $12`,
+		micros(now), micros(now), q.Source, q.Source, q.Source, q.ID, q.ID, q.ID, int64(q.Person), int64(q.Person), int64(q.Person), int64(q.Limit))
 }
 
 // SessionsNamed lists the live sessions of a source with that NameKey.

@@ -51,6 +51,7 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 		return fmt.Errorf("read the store: %w", err)
 	}
 	s.signer = session.NewSigner(s.st, nil)
+	s.signIns = newSignInMetrics(s)
 	s.inspect = inspect.New(s.engine, inspectConfig(l, s.log))
 	s.registry.MustRegister(s.inspect)
 	g, err := s.generate(ctx, l)

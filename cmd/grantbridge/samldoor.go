@@ -32,7 +32,7 @@ func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata) *signIn 
 	out := &signIn{closed: map[string]error{}, fetched: fetched}
 	base := s.url(l)
 	loopback, err := login.Loopback(base)
-	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log, Sessions: s.sessions(l, loopback)}
+	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback)}
 	for name, src := range l.Sources {
 		if src.SAML == nil || src.Disabled {
 			continue

@@ -79,6 +79,8 @@ type server struct {
 	api    http.Handler // decisions, health, metrics
 	events *events.Transmitter
 	signer *session.Signer
+	// signIns outlive a reload, as all metrics do.
+	signIns *signInMetrics
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
 	// verifiers of signed tokens, by source, whose keys outlive a reload.

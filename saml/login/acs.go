@@ -97,11 +97,11 @@ func (d *Door) waiting(ctx context.Context, source, relay string, s Source, enco
 
 // parked is a verified identity that waits for its browser.
 type parked struct {
-	Trace    *trace         `json:"trace"`
+	Trace    *Trace         `json:"trace"`
 	Identity *saml.Identity `json:"identity"`
 }
 
-func (d *Door) park(w http.ResponseWriter, r *http.Request, t *trace, l *store.Login, who *saml.Identity) error {
+func (d *Door) park(w http.ResponseWriter, r *http.Request, t *Trace, l *store.Login, who *saml.Identity) error {
 	body, err := json.Marshal(parked{t, who})
 	if err != nil {
 		return err

@@ -144,7 +144,7 @@ func (p pending) options(s Source) saml.LoginOptions {
 }
 
 // send keeps the request and sends it off.
-func (d *Door) send(w http.ResponseWriter, r *http.Request, t *trace, s Source, p pending) error {
+func (d *Door) send(w http.ResponseWriter, r *http.Request, t *Trace, s Source, p pending) error {
 	relay := session.NewHandle()
 	now := d.c.Now()
 	t.Test = p.Test

@@ -89,7 +89,7 @@ func differ(have []directory.Ref, want []string) (join []string, leave []directo
 	return join, leave
 }
 
-func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *trace, join []string, leave []directory.Ref) (*saml.Rejection, error) {
+func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *Trace, join []string, leave []directory.Ref) (*saml.Rejection, error) {
 	for _, g := range leave {
 		if no, err := d.changeGroup(ctx, by, leaving(a, g)); no != nil || err != nil {
 			return no, err

@@ -37,9 +37,9 @@ func newID() string {
 	return strings.Join(out, "-")
 }
 
-// trace is what the administrator reads of an attempt. It has no value of an
+// Trace is what the administrator reads of an attempt. It has no value of an
 // attribute, no NameID and nothing of the message as it came.
-type trace struct {
+type Trace struct {
 	ID     string          `json:"id"`
 	Source string          `json:"source"`
 	At     time.Time       `json:"at"`
@@ -56,7 +56,7 @@ type trace struct {
 	Clock      string      `json:"clock_offset,omitempty"`
 	Key        string      `json:"key,omitempty"`
 	Encrypted  bool        `json:"encrypted,omitempty"`
-	Attributes []attribute `json:"attributes,omitempty"`
+	Attributes []Attribute `json:"attributes,omitempty"`
 	GroupState string      `json:"groups,omitempty"`
 	Groups     []string    `json:"group_names,omitempty"`
 	Joins      []string    `json:"joins,omitempty"`
@@ -68,24 +68,24 @@ type trace struct {
 	Test string `json:"test,omitempty"`
 }
 
-// attribute is an attribute with its values redacted to their lengths.
-type attribute struct {
+// Attribute is an attribute with its values redacted to their lengths.
+type Attribute struct {
 	Name   string   `json:"name"`
 	Values []string `json:"values"`
 }
 
-func (d *Door) trace(source string) *trace {
-	return &trace{ID: newID(), Source: source, At: d.c.Now().UTC()}
+func (d *Door) trace(source string) *Trace {
+	return &Trace{ID: newID(), Source: source, At: d.c.Now().UTC()}
 }
 
-func (t *trace) note(format string, args ...any) {
+func (t *Trace) note(format string, args ...any) {
 	t.Notes = append(t.Notes, fmt.Sprintf(format, args...))
 }
 
 const maxShown = 50
 
 // identity notes what a verified assertion said.
-func (t *trace) identity(who *saml.Identity, now time.Time) {
+func (t *Trace) identity(who *saml.Identity, now time.Time) {
 	t.Issuer, t.Context, t.Key, t.Encrypted = who.Issuer, who.AuthnContext, who.Key, who.Encrypted
 	t.Subject = string(who.Subject.Kind) + " " + who.Subject.Name
 	t.Clock = now.Sub(who.IssuedAt).Round(time.Millisecond).String()
@@ -97,7 +97,7 @@ func (t *trace) identity(who *saml.Identity, now time.Time) {
 			t.note("%d attributes more", len(who.Attributes)-i)
 			break
 		}
-		shown := attribute{Name: a.Name, Values: []string{}}
+		shown := Attribute{Name: a.Name, Values: []string{}}
 		for j, v := range a.Values {
 			if j == 5 {
 				shown.Values = append(shown.Values, fmt.Sprintf("and %d more", len(a.Values)-j))
@@ -112,7 +112,7 @@ func (t *trace) identity(who *saml.Identity, now time.Time) {
 }
 
 // gives notes what the person holds now.
-func (d *Door) gives(ctx context.Context, t *trace) {
+func (d *Door) gives(ctx context.Context, t *Trace) {
 	p, ok := d.engine.PersonByID(t.Person)
 	if !ok {
 		return
@@ -123,7 +123,7 @@ func (d *Door) gives(ctx context.Context, t *trace) {
 }
 
 // holds notes levels, with the rules that give them.
-func (t *trace) holds(all []provision.Holding) {
+func (t *Trace) holds(all []provision.Holding) {
 	sites, rules := map[access.Level]int{}, map[access.Level][]string{}
 	for _, h := range all {
 		sites[h.Level]++
@@ -148,11 +148,12 @@ func plural(n int, noun string) string {
 }
 
 // keep stores the trace.
-func (d *Door) keep(ctx context.Context, t *trace, outcome string, reason saml.Reason) error {
+func (d *Door) keep(ctx context.Context, t *Trace, outcome string, reason saml.Reason) error {
 	body, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
+	d.c.Kept(t.Source, outcome, reason)
 	d.c.Log.Info("sign-in", "source", t.Source, "trace", t.ID, "outcome", outcome, "reason", string(reason))
 	return d.engine.Store().PutTrace(ctx, store.LoginTrace{ID: t.ID, Source: t.Source, At: t.At, Outcome: outcome, Reason: string(reason), Person: t.Person, Body: body})
 }
@@ -166,7 +167,7 @@ func refused(err error) *saml.Rejection {
 }
 
 // refuse shows the sentence and the id, and keeps the rest for the administrator.
-func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *trace, no *saml.Rejection) error {
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *Trace, no *saml.Rejection) error {
 	said := sayingOf(no)
 	t.Want, t.Got, t.Fix, t.Says = no.Want, no.Got, said.fix, said.says
 	if no.Cause != nil {

@@ -115,6 +115,7 @@ func (re *rehearsal) run(ctx context.Context) (*saml.Rejection, error) {
 	by := store.By{Actor: "saml:" + t.Source, Via: "saml", Reason: "test " + t.ID}
 	holds, err := re.d.engine.Rehearse(ctx, by, re.next, func() access.PersonID { return access.PersonID(re.account.Person) })
 	if unique, taken := errors.AsType[*store.UniqueError](err); taken && unique.Attribute == "userName" {
+		t.Joins = nil
 		return refusal(loginTaken, "a login of nobody else", "one that another account has; it would wait for an administrator"), nil
 	}
 	if err != nil {
@@ -138,17 +139,17 @@ func (re *rehearsal) next(last provision.Result) (directory.Change, error) {
 
 // testView is what the administrator sees of a test.
 type testView struct {
-	*trace
+	*Trace
 	OK     bool
-	Values []attribute // as sent: they are of the person at the browser
+	Values []Attribute // as sent: they are of the person at the browser
 }
 
 // report shows the whole trace to the browser that tested.
-func (d *Door) report(w http.ResponseWriter, t *trace, who *saml.Identity) error {
-	v := testView{trace: t, OK: t.Want == ""}
+func (d *Door) report(w http.ResponseWriter, t *Trace, who *saml.Identity) error {
+	v := testView{Trace: t, OK: t.Want == ""}
 	if who != nil {
 		for _, a := range who.Attributes[:min(len(who.Attributes), maxShown)] {
-			shown := attribute{Name: a.Name}
+			shown := Attribute{Name: a.Name}
 			for _, x := range a.Values[:min(len(a.Values), maxShown)] {
 				shown.Values = append(shown.Values, x.Text)
 			}

@@ -93,7 +93,7 @@ func sessionHandles(k Kit, c *Clock) {
 		k.T.Errorf("a raised session is %+v (%v); its end must not move on", got.Session, err)
 	}
 	k.Read(func(v *store.View) error {
-		for q, want := range map[store.SessionQuery]int{{Limit: 9}: 2, {Limit: 1}: 1, {Source: "okta", Limit: 9}: 2, {Source: "entra", Limit: 9}: 0, {ID: "s2", Limit: 9}: 1} {
+		for q, want := range map[store.SessionQuery]int{{Limit: 9}: 2, {Limit: 1}: 1, {Source: "okta", Limit: 9}: 2, {Source: "entra", Limit: 9}: 0, {ID: "s2", Limit: 9}: 1, {Person: access.PersonID(a.Person), Limit: 9}: 2, {Person: 9999, Limit: 9}: 0} {
 			if all, err := v.LiveSessions(ctx, q, c.T); err != nil || len(all) != want {
 				k.T.Errorf("%+v: got %d sessions, want %d (%v)", q, len(all), want, err)
 			}
@@ -216,7 +216,7 @@ func sweeping(k Kit, c *Clock) {
 	}
 	k.no(k.S.SweepLogins(ctx, later.Add(time.Second), later))
 	k.Read(func(v *store.View) error {
-		ts, err := v.Traces(ctx, 10)
+		ts, err := v.Traces(ctx, store.TraceQuery{Limit: 10})
 		if len(ts) != 1 || ts[0].ID != "new-words" {
 			k.T.Errorf("got %+v", ts)
 		}
