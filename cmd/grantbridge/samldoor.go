@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
@@ -63,7 +65,7 @@ func (s *server) reopen(l *config.Loaded, fetched []store.SAMLMetadata) {
 	for name, err := range next.closed {
 		s.log.Warn("nobody can sign in at a source", "source", name, "reason", err.Error())
 	}
-	s.log.Info("metadata of identity providers were taken up", "sources", len(fetched))
+	s.log.Info("metadata of identity providers were taken up", "served", slices.Sorted(maps.Keys(next.sources)))
 }
 
 func (s *server) sessions(l *config.Loaded, loopback bool) *session.Manager {

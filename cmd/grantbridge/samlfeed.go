@@ -29,11 +29,12 @@ type feeds struct {
 	l    *config.Loaded
 	of   map[string]saml.Feed
 	seen []store.SAMLMetadata // what the door was made of
+	news chan struct{}        // a fetch of this server has come to something
 }
 
 // newFeeds reads the certificates that the configuration names.
 func (s *server) newFeeds(l *config.Loaded) (*feeds, error) {
-	f := &feeds{s: s, l: l, of: map[string]saml.Feed{}}
+	f := &feeds{s: s, l: l, of: map[string]saml.Feed{}, news: make(chan struct{}, 1)}
 	for _, name := range l.SourceNames() {
 		c := l.Sources[name].SAML
 		if c == nil || c.MetadataURL == "" || l.Sources[name].Disabled {
@@ -130,6 +131,7 @@ func (f *feeds) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.news:
 		case <-tick.C:
 		}
 	}
@@ -168,6 +170,10 @@ func (f *feeds) fetchDue(ctx context.Context, all []store.SAMLMetadata, fetching
 		fetching.Go(func() {
 			if err := f.fetch(ctx, name, feed); err != nil && ctx.Err() == nil {
 				f.s.log.Error("metadata of a source are not kept", "source", name, "reason", err.Error())
+			}
+			select {
+			case f.news <- struct{}{}:
+			default: // it is told already
 			}
 		})
 	}
