@@ -116,11 +116,14 @@ func (v *View) Left(ctx context.Context, source, login string) (left bool, err e
 
 // PendingLink is a sign-in that waits for an administrator to say whose it is.
 type PendingLink struct {
-	Source, Subject string
-	Login, Email    string // as the identity provider says; for a person to judge
-	Trace           string // of the last attempt
-	First, Last     time.Time
-	Refused         time.Time // by an administrator; zero while it waits
+	Source  string    `json:"source"`
+	Subject string    `json:"subject"`
+	Login   string    `json:"login"` // as the identity provider says, as is Email; for a person to judge
+	Email   string    `json:"email,omitempty"`
+	Trace   string    `json:"trace"` // of the last attempt
+	First   time.Time `json:"first"`
+	Last    time.Time `json:"last"`
+	Refused time.Time `json:"refused,omitzero"` // by an administrator; zero while it waits
 }
 
 // PutPendingLink notes an attempt; the first one's time stays.

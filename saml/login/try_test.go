@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -209,5 +210,71 @@ func TestASuperuserNeedsAStrongSignIn(t *testing.T) {
 		}
 		n.them.Obeys = false
 		n.refused(b.post(b.get("/saml/okta/login?step_up=1").form()), saml.AuthnContextWeak)
+	})
+}
+
+func TestTheBrowserIsBoundForAsLongAsASignInMayTake(t *testing.T) {
+	oneTown(t, func(n *town) { n.saml.LoginTTL = time.Hour }, func(n *town) {
+		c := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		r, err := c.Get(n.us.URL + "/saml/okta/login")
+		n.must(err)
+		r.Body.Close()
+		for _, cookie := range r.Cookies() {
+			if got, want := time.Duration(cookie.MaxAge)*time.Second, 75*time.Minute; got < want-time.Minute || got > want {
+				t.Errorf("cookie %s lives %s, want %s", cookie.Name, got, want)
+			}
+		}
+		if len(r.Cookies()) != 1 {
+			t.Errorf("got the cookies %v", r.Cookies())
+		}
+	})
+}
+
+func TestGroupsWithoutValuesLeaveOnlyWhenTheSourceSaysSo(t *testing.T) {
+	for _, leave := range []bool{false, true} {
+		oneTown(t, func(n *town) {
+			n.source.Mode, n.source.Groups, n.source.LeaveOnEmpty = login.Create, login.Apply, leave
+		}, func(n *town) {
+			members := func() (count int) {
+				n.kit.Read(func(v *store.View) error {
+					a, err := v.SubjectAccount(context.Background(), "okta", "", "ext-clara")
+					n.must(err)
+					all, err := v.GroupsOf(context.Background(), []directory.AccountID{a.ID})
+					count = len(all[a.ID])
+					return err
+				})
+				return count
+			}
+			n.browser().signIn()
+			n.groups = []string{""} // the attribute comes, with nothing in it
+			n.browser().signIn()
+			want := 1
+			if leave {
+				want = 0
+			}
+			if got := members(); got != want {
+				t.Errorf("leave %v: %d memberships are left, want %d", leave, got, want)
+			}
+			n.groups = nil // no attribute at all
+			n.browser().signIn()
+			if got := members(); got != want {
+				t.Errorf("leave %v: %d memberships after a sign-in without groups, want %d", leave, got, want)
+			}
+		})
+	}
+}
+
+func TestWhoWasRefusedStaysOutUntilTheyAreLinked(t *testing.T) {
+	oneTown(t, func(n *town) { n.source.Mode = login.Review }, func(n *town) {
+		n.refused(n.browser().signIn(), "link_pending")
+		n.kit.Do(&store.RefuseSubject{Source: "okta", Subject: "attribute:ext-clara"})
+		n.refused(n.browser().signIn(), "link_refused")
+		n.source.Mode = login.Create
+		n.open(func(d http.Handler) { n.us.Config.Handler = d })
+		n.refused(n.browser().signIn(), "link_refused")
+		n.kit.Do(&store.LinkSubject{Source: "okta", Subject: "attribute:ext-clara", Account: n.kit.Account("okta", "clara").UID})
+		if b := n.browser(); b.signIn().status != 200 || !b.in() {
+			t.Error("a link does not take the refusal back")
+		}
 	})
 }

@@ -196,5 +196,6 @@ func (l *Loaded) Warnings() []string {
 	for _, p := range slices.Sorted(maps.Keys(l.literal)) {
 		out = append(out, fmt.Sprintf("%s stands in the file as plain text; use ${NAME} or %s_file", p, p[strings.LastIndexByte(p, '.')+1:]))
 	}
+	out = append(out, l.openSignIn()...)
 	return append(append(out, l.missing...), l.unusedSchemas()...)
 }

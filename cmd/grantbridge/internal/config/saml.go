@@ -9,6 +9,7 @@ import (
 
 	"grantbridge/cmd/grantbridge/internal/strict"
 	"grantbridge/saml"
+	"grantbridge/saml/login"
 )
 
 // SAML is a source's SAML door.
@@ -249,6 +250,20 @@ func checkSAMLKeys(d *strict.Document, at string, s *SAML) {
 	case s.Encrypted:
 		d.Problem(at+".encrypted", "assertions shall be encrypted, and there is no key to read them; give key_file and certificate_file")
 	}
+}
+
+// openSignIn warns of sign-in that could be read on the way, and is not served.
+func (c *Config) openSignIn() (out []string) {
+	base := c.URL(c.Listen)
+	if _, err := login.Loopback(base); err == nil {
+		return nil
+	}
+	for _, n := range c.SourceNames() {
+		if c.Sources[n].SAML != nil {
+			out = append(out, fmt.Sprintf("sources.%s.saml: nobody can sign in while base_url (%s) is not https", n, base))
+		}
+	}
+	return out
 }
 
 // checkSignIn checks what is about all sources that people sign in at.
