@@ -281,15 +281,17 @@ func (e *Engine) WhatCan(ctx context.Context, who, token string) ([]Holding, err
 		}
 		credential = access.TokenOf(t.ID)
 	}
-	var out []Holding
+	return e.holdings(snap, p.ID, credential, now), ctx.Err()
+}
+
+// holdings are the sites of a snapshot on which a person holds something.
+func (e *Engine) holdings(snap *access.Snapshot, id access.PersonID, c access.Credential, now time.Time) (out []Holding) {
 	for _, s := range snap.AllSites() {
-		r := access.Request{Person: p.ID, Credential: credential, Site: s.ID, At: now}
-		if snap.Effective(r) == (access.Actions{}) {
-			continue
+		if snap.Effective(access.Request{Person: id, Credential: c, Site: s.ID, At: now}) != (access.Actions{}) {
+			out = append(out, e.holding(snap, id, s, access.ActView, c, now))
 		}
-		out = append(out, e.holding(snap, p.ID, s, access.ActView, credential, now))
 	}
-	return out, ctx.Err()
+	return out
 }
 
 func (e *Engine) holding(snap *access.Snapshot, id access.PersonID, s access.Site, action access.ActionID, c access.Credential, now time.Time) Holding {

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"grantbridge/access"
@@ -78,6 +79,47 @@ func (e *Engine) tryOnce(ctx context.Context, by store.By, c directory.Change) (
 	t.Result, _ = resultOf(op)
 	t.Receipt = receipt
 	return t, current || !receipt.Changed, err
+}
+
+// Rehearse answers what the person would hold after the changes that next gives,
+// one after the other until nil, and writes nothing. who says whose it is once
+// they are decided; next learns from each Result what was made.
+func (e *Engine) Rehearse(ctx context.Context, by store.By, next func(last Result) (directory.Change, error), who func() access.PersonID) ([]Holding, error) {
+	if err := e.Sync(ctx, 0); err != nil {
+		return nil, err
+	}
+	base := e.picture.Load()
+	var op store.Op
+	var fault error
+	step := func() store.Op {
+		var last Result
+		if op != nil {
+			last, _ = resultOf(op)
+		}
+		c, err := next(last)
+		if err != nil || c == nil {
+			fault = err
+			return nil
+		}
+		if s, ok := base.sources[c.From()]; !ok || s.Disabled {
+			fault = fmt.Errorf("source %q: %w", c.From(), ErrUnknownSource)
+			return nil
+		}
+		op, fault = opOf(c)
+		return op
+	}
+	snap := base.snapshot
+	_, err := e.st.Rehearse(ctx, by, step, func(v *store.View) (err error) {
+		if fault == nil {
+			snap, err = e.imagine(ctx, v, base)
+		}
+		return err
+	})
+	if err = errors.Join(fault, err); err != nil {
+		return nil, err
+	}
+	now := e.cfg().Now()
+	return e.holdings(snap, who(), e.newSession(who(), now), now), nil
 }
 
 // imagine is the snapshot of a view that nobody else can see.

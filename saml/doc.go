@@ -13,7 +13,7 @@
 //	LogoutResponse         our answer
 //
 // ParseIdP reads an identity provider's metadata, Refresh judges new ones
-// against those that hold, Feed does it by URL.
+// against those that hold, Feed does it by URL and Kept is what must be kept.
 //
 // # What Accept does, in this order
 //

@@ -2,6 +2,8 @@ package saml
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +22,8 @@ type Fetcher struct {
 	// Private lets it connect to private addresses: an identity provider inside
 	// the company.
 	Private bool
+	// Roots, when given, are trusted for TLS instead of the system's.
+	Roots *x509.CertPool
 	// Transport, when given, is used instead of the guarded one; for tests.
 	Transport http.RoundTripper
 }
@@ -97,7 +101,7 @@ func (f Fetcher) transport() http.RoundTripper {
 		// Looked at after the name was resolved, so that no DNS answer gets by.
 		dialer.Control = func(_, address string, _ syscall.RawConn) error { return publicOnly(address) }
 	}
-	return &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10}
+	return &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{RootCAs: f.Roots}, TLSHandshakeTimeout: 5 * time.Second, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10}
 }
 
 // shared is address space that is neither private nor public (RFC 6598).
@@ -113,79 +117,4 @@ func publicOnly(address string) error {
 		return fmt.Errorf("connect to %s: not a public address", address)
 	}
 	return nil
-}
-
-// Feed keeps one source's metadata fresh. It has no state that other replicas
-// need; run it on one of them, under a lease.
-type Feed struct {
-	URL     string
-	Fetcher Fetcher
-	Every   time.Duration // default 12 h, shorter when cacheDuration says so
-	Trust   Trust
-	// Current gives what holds, and the fingerprints that were taken; Apply
-	// keeps what came. An error of a fetch is told to Failed, and the last good
-	// metadata stay.
-	Current func() (*IdP, []string)
-	Apply   func(*Refreshed)
-	Failed  func(error)
-	// Jitter, between 0 and 1, moves the times apart; Now is the clock.
-	Jitter func() float64
-	Now    func() time.Time
-}
-
-const (
-	refreshEvery = 12 * time.Hour
-	refreshRetry = 10 * time.Minute
-	refreshLeast = 5 * time.Minute
-)
-
-// Run refreshes until ctx ends.
-func (f *Feed) Run(ctx context.Context) error {
-	etag := ""
-	for {
-		wait := f.once(ctx, &etag)
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-	}
-}
-
-// once refreshes and returns how long to wait for the next time.
-func (f *Feed) once(ctx context.Context, etag *string) time.Duration {
-	current, approved := f.Current()
-	doc, tag, err := f.Fetcher.Fetch(ctx, f.URL, *etag)
-	if errors.Is(err, ErrUnchanged) {
-		return f.wait(current)
-	}
-	var out *Refreshed
-	if err == nil {
-		out, err = Refresh(current, doc, f.Trust, approved, f.Now())
-	}
-	if err != nil {
-		f.Failed(err)
-		return refreshRetry
-	}
-	if *etag = tag; len(out.Waiting) > 0 {
-		*etag = "" // an approval must find the document again
-	}
-	if out.Changed || len(out.Waiting) > 0 {
-		f.Apply(out)
-	}
-	return f.wait(out.IdP)
-}
-
-func (f *Feed) wait(i *IdP) time.Duration {
-	every := f.Every
-	if every == 0 {
-		every = refreshEvery
-	}
-	if i.CacheDuration > 0 && i.CacheDuration < every {
-		every = i.CacheDuration
-	}
-	every = max(every, refreshLeast)
-	return every - time.Duration(f.Jitter()*float64(every)/10)
 }

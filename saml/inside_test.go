@@ -4,7 +4,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestAPanicIsARejection(t *testing.T) {
@@ -77,20 +76,5 @@ func TestTwoReadingsAreRefused(t *testing.T) {
 	}
 	if _, r := parse("<a>\n <b>1</b></a>", root); r != nil {
 		t.Errorf("space between elements: %v", r)
-	}
-}
-
-func TestAFeedKeepsWhatHoldsAndWaits(t *testing.T) {
-	f := Feed{Jitter: func() float64 { return 0.5 }}
-	for _, test := range []struct {
-		every, cache, want time.Duration
-	}{
-		{0, 0, refreshEvery - refreshEvery/20}, {time.Hour, 0, 57 * time.Minute}, {time.Hour, 30 * time.Minute, 28*time.Minute + 30*time.Second},
-		{time.Hour, time.Second, refreshLeast - refreshLeast/20},
-	} {
-		f.Every = test.every
-		if got := f.wait(&IdP{CacheDuration: test.cache}); got != test.want {
-			t.Errorf("every %s, cached %s: %s; want %s", test.every, test.cache, got, test.want)
-		}
 	}
 }

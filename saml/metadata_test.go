@@ -1,7 +1,7 @@
 package saml_test
 
 import (
-	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -237,42 +237,76 @@ func TestMetadataAreFetchedFromPublicHTTPSOnly(t *testing.T) {
 	}
 }
 
-func TestAFeedAppliesWhatIsNewAndTellsWhatFails(t *testing.T) {
+// TestAFeedThroughALife: first use, a new certificate that waits, is taken and
+// becomes the only one; faults between keep what holds.
+func TestAFeedThroughALife(t *testing.T) {
 	l := samltest.NewLab()
-	current, err := saml.ParseIdP(metadata("", keyOf("", l.IdP)+sso), "", samltest.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve := make(chan []byte, 1)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(<-serve) }))
+	var serve []byte
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(serve) }))
 	defer server.Close()
-	for name, test := range map[string]struct {
-		doc     []byte
-		applied bool
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	f := saml.Feed{URL: server.URL, Fetcher: saml.Fetcher{Private: true, Roots: roots}}
+	old, both, next := metadata("", keyOf("", l.IdP)+sso), metadata("", keyOf("", l.IdP)+keyOf("", l.Next)+sso), metadata("", keyOf("", l.Next)+sso)
+	var k saml.Kept
+	for _, step := range []struct {
+		name           string
+		serve          []byte
+		take           bool
+		trusts, waits  int
+		fails          error
+		failsSomewhere bool
 	}{
-		"a new key": {metadata("", keyOf("", l.IdP)+keyOf("", l.Next)+sso), true},
-		"garbage":   {[]byte("<html/>"), false},
+		{name: "garbage before anything", serve: []byte("<html/>"), failsSomewhere: true},
+		{name: "the first", serve: old, trusts: 1},
+		{name: "garbage", serve: []byte("<html/>"), trusts: 1, failsSomewhere: true},
+		{name: "a new one", serve: both, trusts: 1, waits: 1},
+		{name: "all replaced before it was taken", serve: next, trusts: 1, waits: 1, fails: saml.ErrNoCommonKey},
+		{name: "taken", serve: both, take: true, trusts: 2},
+		{name: "the old one is gone", serve: next, trusts: 1},
+		{name: "and comes back", serve: both, trusts: 1, waits: 1},
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		serve <- test.doc
-		told := ""
-		f := saml.Feed{
-			URL: server.URL, Fetcher: saml.Fetcher{Transport: server.Client().Transport}, Trust: saml.Trust{NewKeys: true},
-			Current: func() (*saml.IdP, []string) { return current, nil }, Now: func() time.Time { return samltest.Now }, Jitter: func() float64 { return 0 },
-			Apply: func(r *saml.Refreshed) {
-				told = fmt.Sprintf("applied %d keys", len(r.IdP.Keys))
-				cancel()
-			},
-			Failed: func(err error) {
-				told = err.Error()
-				cancel()
-			},
+		serve = step.serve
+		if step.take {
+			for _, w := range k.Waiting("") {
+				k.Trusted = append(k.Trusted, w.Fingerprint())
+			}
 		}
-		if err := f.Run(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", name, err)
+		var err error
+		k, _, err = f.Next(t.Context(), k, samltest.Now)
+		if (err != nil) != (step.fails != nil || step.failsSomewhere) || step.fails != nil && !errors.Is(err, step.fails) {
+			t.Fatalf("%s: %v", step.name, err)
 		}
-		if strings.HasPrefix(told, "applied 2 keys") != test.applied {
-			t.Errorf("%s: %s", name, told)
+		trusts := 0
+		if idp, err := k.IdP(""); err == nil {
+			trusts = len(idp.Keys)
+		}
+		if waits := len(k.Waiting("")); trusts != step.trusts || waits != step.waits {
+			t.Errorf("%s: %d are trusted and %d wait; want %d and %d", step.name, trusts, waits, step.trusts, step.waits)
+		}
+	}
+	if _, _, err := (saml.Feed{URL: server.URL, Fetcher: saml.Fetcher{Roots: roots}}).Next(t.Context(), saml.Kept{}, samltest.Now); err == nil {
+		t.Error("a private address was asked")
+	}
+}
+
+func TestAFeedIsFetchedInTime(t *testing.T) {
+	l := samltest.NewLab()
+	for _, test := range []struct {
+		every       time.Duration
+		cache       string
+		want, early time.Duration
+	}{
+		{0, "", 12 * time.Hour, 36 * time.Minute}, {time.Hour, "", time.Hour, 3 * time.Minute},
+		{time.Hour, "PT30M", 30 * time.Minute, 90 * time.Second}, {time.Hour, "PT1S", 5 * time.Minute, 15 * time.Second},
+	} {
+		doc := metadata("", keyOf("", l.IdP)+sso)
+		if test.cache != "" {
+			doc = []byte(strings.Replace(string(doc), "entityID=", `cacheDuration="`+test.cache+`" entityID=`, 1))
+		}
+		k := saml.Kept{Document: doc, Fetched: samltest.Now, Trusted: []string{saml.SigningKey{Certificate: l.IdP.Certificate}.Fingerprint()}}
+		if got, want := (saml.Feed{Every: test.every}).Wait(k, 0.5), test.want-test.early; got != want {
+			t.Errorf("every %s, cached %s: %s; want %s", test.every, test.cache, got, want)
 		}
 	}
 }

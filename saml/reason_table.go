@@ -138,6 +138,8 @@ const (
 	fixVendor  = "Ask the vendor of the identity provider; the message breaks the SAML standard."
 	fixClock   = "Set the clocks of both servers by NTP; if they cannot be, raise clock_skew of the source (at most 180 s)."
 	fixSigning = "Switch on signing (response, assertion or both) with RSA-SHA256 for this application at the identity provider."
+	fixSigned  = fixSigning + " Or change signed of the source."
+	fixLoad    = "Load the identity provider's current metadata: metadata_file of the source, or grantbridge login metadata fetch SOURCE with metadata_url."
 )
 
 var reasons = []about{
@@ -190,29 +192,29 @@ var reasons = []about{
 	{DigestValue, StageSignature, broken, "a digest that is not base64 of the right length, or that of nothing", fixAttack},
 	{SignatureValue, StageSignature, broken, "a signature value that is empty or not base64", fixAttack},
 	{SignatureMissing, StageSignature, broken, "neither response nor assertion is signed", fixSigning},
-	{ResponseUnsigned, StageSignature, broken, "the response is not signed, and the source requires it", fixSigning},
-	{AssertionUnsigned, StageSignature, broken, "the assertion is not signed, and the source requires it", fixSigning},
-	{SignatureKeyType, StageSignature, broken, "no trusted key is of the signature's kind", "Load the identity provider's current metadata."},
-	{SignatureKeyExpired, StageSignature, broken, "the certificate has expired, and the source rejects such", "Renew the certificate at the identity provider and load its metadata."},
-	{SignatureUntrusted, StageSignature, broken, "the signature is not by a trusted key", "Load the identity provider's current metadata: it may have a new certificate. If it has not, treat it as an attack."},
+	{ResponseUnsigned, StageSignature, broken, "the response is not signed, and the source requires it", fixSigned},
+	{AssertionUnsigned, StageSignature, broken, "the assertion is not signed, and the source requires it", fixSigned},
+	{SignatureKeyType, StageSignature, broken, "no trusted key is of the signature's kind", fixLoad},
+	{SignatureKeyExpired, StageSignature, broken, "the certificate has expired, and the source rejects such", "Renew the certificate at the identity provider and load its metadata, or set expired_certificates of the source to warn."},
+	{SignatureUntrusted, StageSignature, broken, "the signature is not by a trusted key", "The identity provider may have a new certificate: load its metadata, or, when it waits already, grantbridge login metadata take. If it has none, treat it as an attack."},
 	{DigestMismatch, StageSignature, broken, "the content is not what was signed", fixAttack},
 	{SignedBytesDiffer, StageSignature, broken, "the signed bytes read differently from the message", fixAttack},
 
-	{EncryptionUnwanted, StageEncryption, broken, "an encrypted assertion, and the source has no key", "Give the source a key, or switch encryption off at the identity provider."},
+	{EncryptionUnwanted, StageEncryption, broken, "an encrypted assertion, and the source has no key", "Give the source key_file and certificate_file, or switch encryption off at the identity provider."},
 	{EncryptionShape, StageEncryption, broken, "an EncryptedAssertion with missing, repeated or foreign parts", fixVendor},
 	{EncryptionAlgorithm, StageEncryption, broken, "content encryption other than AES-GCM or AES-CBC", "Set content encryption to AES-256-GCM or AES-128-GCM at the identity provider."},
 	{EncryptionTransport, StageEncryption, broken, "key transport other than RSA-OAEP", "Set key transport to RSA-OAEP at the identity provider; RSA 1.5 is not accepted."},
 	{EncryptionCBC, StageEncryption, broken, "AES-CBC without a signature over the response", "Sign the response too, or set content encryption to AES-GCM."},
 	{DecryptionFailed, StageEncryption, broken, "the assertion cannot be decrypted into one assertion", "Load our current metadata at the identity provider: it may encrypt for an old key."},
-	{EncryptionRequired, StageEncryption, broken, "a plain assertion, and the source requires encryption", "Switch on assertion encryption at the identity provider."},
+	{EncryptionRequired, StageEncryption, broken, "a plain assertion, and the source requires encryption", "Switch on assertion encryption at the identity provider, or set encrypted of the source to false."},
 
 	{IssuerMissing, StageConditions, broken, "no Issuer", fixVendor},
-	{IssuerWrong, StageConditions, broken, "the Issuer is not the source's identity provider", "Load the metadata of the identity provider that really answers, or correct its entity id."},
+	{IssuerWrong, StageConditions, broken, "the Issuer is not the source's identity provider", "Load the metadata of the identity provider that really answers; when the document holds several, name it in metadata.entity_id of the source."},
 	{DestinationMissing, StageConditions, broken, "a signed response without Destination", fixVendor},
 	{DestinationWrong, StageConditions, broken, "the Destination is not this URL", "Set the ACS (or logout) URL at the identity provider exactly as our metadata says, to the letter."},
 	{TimeMalformed, StageConditions, broken, "a time that is missing or not of the form 2006-01-02T15:04:05Z", fixVendor},
 	{IssuedInFuture, StageConditions, broken, "issued in the future", fixClock},
-	{IssuedTooLongAgo, StageConditions, again, "issued longer ago than the limit", fixClock},
+	{IssuedTooLongAgo, StageConditions, again, "issued longer ago than the limit", fixClock + " When the way is slow, raise max_age."},
 	{SubjectMissing, StageConditions, broken, "no Subject, or more than one", fixVendor},
 	{ConfirmationMissing, StageConditions, broken, "no SubjectConfirmation", fixVendor},
 	{ConfirmationMethod, StageConditions, broken, "no SubjectConfirmation of method bearer", "Use the Web Browser SSO profile; sender-vouches and holder-of-key are not accepted."},
@@ -239,7 +241,7 @@ var reasons = []about{
 	{AuthnStatementSeveral, StageConditions, broken, "more than one AuthnStatement", fixVendor},
 	{AuthnInstantMissing, StageConditions, broken, "no AuthnInstant", fixVendor},
 	{AuthnInstantFuture, StageConditions, broken, "signed in at a time in the future", fixClock},
-	{AuthnTooOld, StageConditions, again, "signed in at the identity provider longer ago than allowed", "The identity provider ignored ForceAuthn, or max_authn_age of the source is too short."},
+	{AuthnTooOld, StageConditions, again, "signed in at the identity provider longer ago than allowed", "When the identity provider ignores ForceAuthn, switch it on there or set force_authn of the source to false; else raise max_authn_age of the source."},
 	{AuthnContextWeak, StageConditions, denied, "signed in by a method that the source does not take", "Require the method (for instance MFA) at the identity provider, or add its class to authn_context of the source."},
 	{SessionOver, StageConditions, again, "the identity provider's session is over already", fixClock},
 
@@ -247,7 +249,7 @@ var reasons = []about{
 	{NameIDEmpty, StageIdentity, broken, "an empty NameID", "Pick a Name ID field at the identity provider that every person has."},
 	{NameIDSeveral, StageIdentity, broken, "more than one NameID", fixAttack},
 	{NameIDTooLong, StageIdentity, broken, "a NameID of more than 256 characters, or with control characters", fixVendor},
-	{SubjectTransient, StageIdentity, denied, "the NameID is transient: another one at each sign-in", "Set the NameID format to persistent, or name an attribute as subject of the source."},
+	{SubjectTransient, StageIdentity, denied, "the NameID is transient: another one at each sign-in", "Set the NameID format to persistent at the identity provider, or name an attribute in subject.attribute of the source."},
 	{SubjectAttribute, StageIdentity, denied, "the subject attribute is missing or empty", "Send the attribute from the identity provider, or correct subject.attribute of the source."},
 	{SubjectAttributeTwice, StageIdentity, denied, "the subject attribute has more than one value", "Send one value."},
 	{AttributeUnnamed, StageIdentity, broken, "an attribute without a Name", fixVendor},
@@ -263,14 +265,14 @@ var reasons = []about{
 	{QueryMalformed, StageLogout, broken, "a query or form that does not parse", fixAttack},
 	{QueryTwice, StageLogout, broken, "a parameter twice", fixAttack},
 	{QueryUnsigned, StageLogout, broken, "a logout message without signature", "Switch on signing of logout messages at the identity provider."},
-	{QuerySignature, StageLogout, broken, "the signature of the query is not by a trusted key", "Load the identity provider's current metadata."},
+	{QuerySignature, StageLogout, broken, "the signature of the query is not by a trusted key", fixLoad},
 	{NotALogout, StageLogout, broken, "not the logout message that was expected", fixVendor},
 	{LogoutExpired, StageLogout, again, "the logout request has expired", fixClock},
 	{LogoutSession, StageLogout, broken, "an empty SessionIndex, or more than the limit", fixVendor},
 	{LogoutStatus, StageLogout, again, "the identity provider did not end all its sessions", "Our session has ended; look into the identity provider's log for the others."},
 
-	{SourceDisabled, StageState, stopped, "the source is switched off", "Switch the source on."},
-	{MetadataExpired, StageState, stopped, "the identity provider's metadata has expired", "Load current metadata; with metadata_url, look why refreshing fails."},
+	{SourceDisabled, StageState, stopped, "the source is switched off", "Take disabled out of the source, or put the source and its saml block back into the configuration."},
+	{MetadataExpired, StageState, stopped, "the identity provider's metadata has expired", "Load current metadata into metadata_file; with metadata_url, grantbridge login metadata list says why fetching fails."},
 	{StoreUnavailable, StageState, stopped, "the store did not answer, so one-time use cannot be proven", "See the store's health; nobody is signed in without it."},
 	{InternalError, StageState, stopped, "a defect of this program; the sign-in was refused", "Report it with the request id."},
 }

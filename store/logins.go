@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -185,9 +186,51 @@ func (v *View) Trace(ctx context.Context, id string) (LoginTrace, error) {
 	return ts[0], nil
 }
 
+// TraceQuery chooses among login traces; what is empty chooses all.
+type TraceQuery struct {
+	Source, Outcome string
+	Person          access.PersonID
+	Limit           int
+}
+
 // Traces lists the newest login traces, newest first.
-func (v *View) Traces(ctx context.Context, limit int) ([]LoginTrace, error) {
-	return list(ctx, v, scanTrace, `SELECT `+traceColumns+` FROM login_traces t ORDER BY t.at DESC, t.id LIMIT $1`, int64(limit))
+func (v *View) Traces(ctx context.Context, q TraceQuery) ([]LoginTrace, error) {
+	if err := checkTexts(q.Source, q.Outcome); err != nil {
+		return nil, err
+	}
+	return list(ctx, v, scanTrace, `
+		SELECT `+traceColumns+` FROM login_traces t
+		WHERE t.source IN ($1, CASE WHEN $2 = '' THEN t.source ELSE $3 END)
+			AND t.outcome IN ($4, CASE WHEN $5 = '' THEN t.outcome ELSE $6 END)
+			AND t.person IN ($7, CASE WHEN CAST($8 AS BIGINT) = 0 THEN t.person ELSE $9 END)
+		ORDER BY t.at DESC, t.id LIMIT $10`,
+		q.Source, q.Source, q.Source, q.Outcome, q.Outcome, q.Outcome, int64(q.Person), int64(q.Person), int64(q.Person), int64(q.Limit))
+}
+
+// Salt is 32 random bytes that all servers of the store share under a name. It
+// is no credential: it makes choices unpredictable.
+func (s *Store) Salt(ctx context.Context, name string) ([]byte, error) {
+	if salt, ok := s.salts.Load(name); ok {
+		return salt.([]byte), nil
+	}
+	if err := checkTexts(name); err != nil {
+		return nil, err
+	}
+	var fresh [32]byte
+	_, _ = rand.Read(fresh[:]) // never fails
+	var kept string
+	err := s.apart(ctx,
+		stmt{text: `INSERT INTO salts (name, salt) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, args: []any{name, hex.EncodeToString(fresh[:])}},
+		stmt{text: `SELECT z.salt FROM salts z WHERE z.name = $1`, args: []any{name}, each: func(r row) error { return r.Scan(&kept) }})
+	if err != nil {
+		return nil, err
+	}
+	salt, err := hex.DecodeString(kept)
+	if err != nil || len(salt) == 0 {
+		return nil, fmt.Errorf("salt %q is damaged", name)
+	}
+	s.salts.Store(name, salt)
+	return salt, nil
 }
 
 // VerifyKey is the public half of a key that forward-auth tokens are signed with.

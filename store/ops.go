@@ -34,6 +34,10 @@ func start(op Op) (work, error) {
 		return &linkAccount{op: op}, nil
 	case *LinkSubject:
 		return &linkSubject{op: op}, nil
+	case *RefuseSubject:
+		return &refuseSubject{op: op}, nil
+	case *TrustSAMLKeys:
+		return &trustSAMLKeys{op: op}, nil
 	case *MintToken:
 		return &mintToken{op: op}, nil
 	case *RevokeToken:

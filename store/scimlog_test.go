@@ -171,6 +171,29 @@ func TestTryAnswersAsDoAndWritesNothing(t *testing.T) {
 		if _, err := s.Try(ctx, store.By{}, create("bob"), nil); !errors.As(err, new(*store.UniqueError)) {
 			t.Errorf("a taken login: %v", err)
 		}
+		n, group := 0, directory.GroupChange{Source: "okta", Edit: func(g directory.Group) (directory.Group, error) {
+			g.Display, g.Doc = "Writers", []byte(`{}`)
+			return g, nil
+		}}
+		r, err = s.Rehearse(ctx, store.By{}, func() store.Op {
+			switch n++; n {
+			case 1:
+				return op
+			case 2:
+				group.Members.Add = []string{op.After.UID}
+				return &store.ChangeGroup{Change: &group}
+			}
+			return nil
+		}, func(v *store.View) error {
+			all, err := v.GroupsOf(ctx, []directory.AccountID{op.After.ID})
+			if len(all[op.After.ID]) != 1 || v.Revision() != 4 {
+				t.Errorf("saw the groups %+v at %d", all, v.Revision())
+			}
+			return err
+		})
+		if err != nil || r != (store.Receipt{Revision: 4, Changed: true}) {
+			t.Errorf("rehearsed %+v, %v", r, err)
+		}
 		if v, err := s.Verify(ctx); err != nil || v.Broken != "" || v.Revision != 2 {
 			t.Errorf("%+v, %v", v, err)
 		}

@@ -83,11 +83,18 @@ func (s *Store) UseSession(ctx context.Context, id string, idleUntil time.Time) 
 		args: []any{micros(idleUntil), id, micros(idleUntil)}})
 }
 
-// RotateSession gives a live session another handle; the old one opens nothing
-// from then on. Of several rotations of one handle, one is done.
-func (s *Store) RotateSession(ctx context.Context, old, digest []byte) (done bool, err error) {
-	err = s.apart(ctx, stmt{text: `UPDATE sessions SET digest = $1 WHERE digest = $2 AND ended = 0 RETURNING id`,
-		args: []any{hex.EncodeToString(digest), hex.EncodeToString(old)},
+// RaiseSession gives a live session the handle, ceiling, NameKey and Auth of n,
+// as a stronger sign-in of the same person does; the old handle opens nothing
+// from then on. Its end comes no later than before. Of several with one handle,
+// one is done.
+func (s *Store) RaiseSession(ctx context.Context, old []byte, n Session) (done bool, err error) {
+	if err := checkTexts(n.Ceiling, n.NameKey, string(n.Auth)); err != nil {
+		return false, err
+	}
+	err = s.apart(ctx, stmt{text: `
+		UPDATE sessions SET digest = $1, ceiling = $2, name_key = $3, auth = $4, expires = CASE WHEN expires < $5 THEN expires ELSE $6 END
+		WHERE digest = $7 AND ended = 0 RETURNING id`,
+		args: []any{hex.EncodeToString(n.Digest), n.Ceiling, n.NameKey, string(n.Auth), micros(n.Expires), micros(n.Expires), hex.EncodeToString(old)},
 		each: func(r row) error { done = true; return nil }})
 	return done && err == nil, err
 }
@@ -134,6 +141,30 @@ func (v *View) Sessions(ctx context.Context, person access.PersonID, now time.Ti
 	return list(ctx, v, func(r row, s *Session) error { return scanSession(r, s) }, `
 		SELECT `+sessionColumns+` FROM sessions s
 		WHERE s.person = $1 AND s.expires > $2 ORDER BY s.issued DESC, s.id DESC`, int64(person), micros(now))
+}
+
+// SessionQuery chooses among the sessions that live as far as they know: what
+// ended a session is known when it is used.
+type SessionQuery struct {
+	Source string          // empty: all
+	Person access.PersonID // 0: all
+	ID     string          // empty: all
+	Limit  int
+}
+
+// LiveSessions lists sessions that were not ended, are not idle and not past
+// their end, newest first.
+func (v *View) LiveSessions(ctx context.Context, q SessionQuery, now time.Time) ([]Session, error) {
+	if err := checkTexts(q.Source, q.ID); err != nil {
+		return nil, err
+	}
+	return list(ctx, v, func(r row, s *Session) error { return scanSession(r, s) }, `
+		SELECT `+sessionColumns+` FROM sessions s
+		WHERE s.ended = 0 AND s.expires > $1 AND s.idle_until > $2 AND s.source IN ($3, CASE WHEN $4 = '' THEN s.source ELSE $5 END)
+			AND s.id IN ($6, CASE WHEN $7 = '' THEN s.id ELSE $8 END)
+			AND s.person IN ($9, CASE WHEN CAST($10 AS BIGINT) = 0 THEN s.person ELSE $11 END)
+		ORDER BY s.issued DESC, s.id DESC LIMIT $12`,
+		micros(now), micros(now), q.Source, q.Source, q.Source, q.ID, q.ID, q.ID, int64(q.Person), int64(q.Person), int64(q.Person), int64(q.Limit))
 }
 
 // SessionsNamed lists the live sessions of a source with that NameKey.

@@ -36,6 +36,7 @@ type Store struct {
 	newSalt func() string
 
 	queue   *queue
+	salts   sync.Map      // name -> salt
 	paths   sync.Map      // path -> id; committed
 	pause   time.Duration // of the committer, while the database is gone
 	stopped chan struct{} // closed when the committer has ended

@@ -116,10 +116,14 @@ func (v *View) Left(ctx context.Context, source, login string) (left bool, err e
 
 // PendingLink is a sign-in that waits for an administrator to say whose it is.
 type PendingLink struct {
-	Source, Subject string
-	Login, Email    string // as the identity provider says; for a person to judge
-	Trace           string // of the last attempt
-	First, Last     time.Time
+	Source  string    `json:"source"`
+	Subject string    `json:"subject"`
+	Login   string    `json:"login"` // as the identity provider says, as is Email; for a person to judge
+	Email   string    `json:"email,omitempty"`
+	Trace   string    `json:"trace"` // of the last attempt
+	First   time.Time `json:"first"`
+	Last    time.Time `json:"last"`
+	Refused time.Time `json:"refused,omitzero"` // by an administrator; zero while it waits
 }
 
 // PutPendingLink notes an attempt; the first one's time stays.
@@ -136,9 +140,49 @@ func (s *Store) PutPendingLink(ctx context.Context, p PendingLink) error {
 // PendingLinks lists what waits, oldest first.
 func (v *View) PendingLinks(ctx context.Context) ([]PendingLink, error) {
 	return list(ctx, v, func(r row, p *PendingLink) error {
-		var first, last int64
-		err := r.Scan(&p.Source, &p.Subject, &p.Login, &p.Email, &p.Trace, &first, &last)
-		p.First, p.Last = timeOf(first), timeOf(last)
+		var first, last, refused int64
+		err := r.Scan(&p.Source, &p.Subject, &p.Login, &p.Email, &p.Trace, &first, &last, &refused)
+		p.First, p.Last, p.Refused = timeOf(first), timeOf(last), timeOf(refused)
 		return err
-	}, `SELECT p.source, p.subject, p.login, p.email, p.trace, p.first, p.last FROM pending_links p ORDER BY p.first, p.source, p.subject`)
+	}, `SELECT p.source, p.subject, p.login, p.email, p.trace, p.first, p.last, p.refused FROM pending_links p ORDER BY p.first, p.source, p.subject`)
+}
+
+// SubjectRefused reports whether an administrator refused the subject.
+func (v *View) SubjectRefused(ctx context.Context, source, subject string) (refused bool, err error) {
+	err = v.ask(ctx, `SELECT 1 FROM pending_links p WHERE p.source = $1 AND p.subject = $2 AND p.refused <> 0`,
+		func(row) error { refused = true; return nil }, source, subject)
+	return refused, err
+}
+
+// RefuseSubject refuses a sign-in that waits; LinkSubject takes that back.
+type RefuseSubject struct{ Source, Subject string }
+
+func (*RefuseSubject) op() {}
+
+// refuseSubject is a RefuseSubject under way.
+type refuseSubject struct {
+	rare
+	op      *RefuseSubject
+	found   bool
+	refused int64
+}
+
+func (w *refuseSubject) prepare(*Store) error { return checkTexts(w.op.Source, w.op.Subject) }
+
+func (w *refuseSubject) load(q *questions) {
+	w.found, w.refused = false, 0
+	q.askAlone(`SELECT p.refused FROM pending_links p WHERE p.source = $1 AND p.subject = $2`,
+		func(r row) error { w.found = true; return r.Scan(&w.refused) }, w.op.Source, w.op.Subject)
+}
+
+func (w *refuseSubject) decide(d *decision) error {
+	switch {
+	case !w.found:
+		return fmt.Errorf("no sign-in of %s waits: %w", w.op.Source, ErrNotFound)
+	case w.refused != 0:
+		return nil
+	}
+	d.tellAlone(`UPDATE pending_links SET refused = $1 WHERE source = $2 AND subject = $3`, d.now, w.op.Source, w.op.Subject)
+	d.entry = &entry{action: "subject.refuse", target: "source/" + w.op.Source, after: facts{"subject": w.op.Subject}}
+	return nil
 }

@@ -62,6 +62,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.store(ctx, b)
 	d.rules(ctx, b)
 	d.sources(ctx, b)
+	d.signIn(ctx, b)
 	d.server(ctx, l)
 }
 

@@ -38,7 +38,7 @@ func (s *server) announce() {
 	fmt.Fprintf(s.app.out, "grantbridge %s · %s · revision %d\n", version(), config.MaskDSN(g.cfg.Store), g.Status().Revision)
 	tokens := liveSCIMTokens(g.Store())
 	for _, n := range g.cfg.SourceNames() {
-		announceSource(line, base, n, g.cfg.Sources[n], tokens[n], g.closed[n])
+		announceSource(line, base, n, g.cfg.Sources[n], tokens[n], g.signIn.Load().closed[n])
 	}
 	announceStreams(line, base, g.cfg)
 	line("decisions", "%s/access/v1/evaluation", base)
@@ -73,6 +73,10 @@ func announceSource(line func(string, string, ...any), base, name string, c conf
 			says = "1 live token"
 		}
 		line("scim "+name, "%s/scim/v2/%s   %s", base, name, says)
+	}
+	if c.Disabled {
+		line(name, "disabled: its doors are shut")
+		return
 	}
 	if c.SAML != nil {
 		if closed != nil {

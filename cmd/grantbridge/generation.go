@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"grantbridge/access"
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/internal/session"
 	"grantbridge/mapping"
 	"grantbridge/provision"
-	"grantbridge/saml/login"
 	"grantbridge/scim"
 	"grantbridge/scim/inspect"
 	"grantbridge/store"
@@ -24,9 +24,8 @@ type generation struct {
 	*provision.Engine
 	cfg  *config.Loaded
 	scim *scim.Door
-	// login serves who signs in; closed says which sources it cannot serve.
-	login  *login.Door
-	closed map[string]error
+	// signIn is changed by metadata of identity providers.
+	signIn atomic.Pointer[signIn]
 	held   string // what the guard said to the mapping file, or ""
 	// workers read the directories; they run while the generation is live.
 	workers *workers
@@ -52,6 +51,7 @@ func (s *server) first(ctx context.Context, l *config.Loaded) (err error) {
 		return fmt.Errorf("read the store: %w", err)
 	}
 	s.signer = session.NewSigner(s.st, nil)
+	s.signIns = newSignInMetrics(s)
 	s.inspect = inspect.New(s.engine, inspectConfig(l, s.log))
 	s.registry.MustRegister(s.inspect)
 	g, err := s.generate(ctx, l)
@@ -73,7 +73,11 @@ func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, e
 		return nil, err
 	}
 	g := &generation{Engine: s.engine, cfg: l, scim: door, workers: ws}
-	g.login, g.closed = s.loginDoor(l)
+	fetched, err := samlMetadata(ctx, s.st)
+	if err != nil {
+		return nil, fmt.Errorf("read the metadata of identity providers: %w", err)
+	}
+	g.signIn.Store(s.signIn(l, fetched))
 	return g, g.bootstrap(ctx)
 }
 

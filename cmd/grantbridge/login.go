@@ -1,20 +1,24 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"grantbridge/saml/login"
 	"grantbridge/store"
 )
 
 func (a *app) loginCommand() *cobra.Command {
-	return group("login", "why somebody could not sign in, and who waits to be linked",
+	return group("login", "why somebody could not sign in, who waits, and whom sources trust",
 		group("trace", "what became of attempts to sign in", a.traceListCommand(), a.traceShowCommand()),
-		a.pendingCommand(), a.linkCommand())
+		a.loginTestCommand(), a.pendingCommand(), a.linkCommand(), a.approveCommand(), a.refuseCommand(), a.loginMetadataCommand())
 }
 
 type traceRow struct {
@@ -23,37 +27,66 @@ type traceRow struct {
 	Source  string    `json:"source"`
 	Outcome string    `json:"outcome"`
 	Reason  string    `json:"reason"`
+	Person  string    `json:"person,omitempty"`
 }
 
 func (a *app) traceListCommand() *cobra.Command {
 	var limit int
+	var source, outcome, who string
 	c := &cobra.Command{Use: "list", Short: "the newest attempts, newest first", Args: words(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.read(c.Context(), func(_ *bridge, v *store.View) error {
-				all, err := v.Traces(c.Context(), limit)
+			return a.read(c.Context(), func(b *bridge, v *store.View) error {
+				q := store.TraceQuery{Source: source, Outcome: outcome, Limit: limit}
+				if who != "" {
+					p, err := b.person(who)
+					if err != nil {
+						return err
+					}
+					q.Person = p.ID
+				}
+				rows, err := b.traceRows(c.Context(), v, q)
 				if err != nil {
 					return err
-				}
-				var rows []traceRow
-				for _, t := range all {
-					rows = append(rows, traceRow{t.ID, t.At, t.Source, t.Outcome, t.Reason})
 				}
 				return list(a, rows,
 					column[traceRow]{"ID", func(r traceRow) string { return r.ID }},
 					column[traceRow]{"AT", func(r traceRow) string { return r.At.Format(time.RFC3339) }},
 					column[traceRow]{"SOURCE", func(r traceRow) string { return r.Source }},
 					column[traceRow]{"OUTCOME", func(r traceRow) string { return r.Outcome }},
-					column[traceRow]{"REASON", func(r traceRow) string { return r.Reason }})
+					column[traceRow]{"REASON", func(r traceRow) string { return r.Reason }},
+					column[traceRow]{"PERSON", func(r traceRow) string { return orDash(r.Person) }})
 			})
 		}}
 	c.Flags().IntVar(&limit, "limit", 50, "how many")
+	c.Flags().StringVar(&source, "source", "", "of this source")
+	c.Flags().StringVar(&outcome, "outcome", "", "in, refused, waiting, tested or logout")
+	c.Flags().StringVar(&who, "person", "", "of this person")
 	return c
+}
+
+func (b *bridge) traceRows(ctx context.Context, v *store.View, q store.TraceQuery) (rows []traceRow, err error) {
+	all, err := v.Traces(ctx, q)
+	for _, t := range all {
+		r := traceRow{ID: t.ID, At: t.At, Source: t.Source, Outcome: t.Outcome, Reason: t.Reason}
+		if p, ok := b.PersonByID(t.Person); ok && t.Person != 0 {
+			r.Person = p.Login
+		}
+		rows = append(rows, r)
+	}
+	return rows, err
+}
+
+// traceView is a trace with what it came to.
+type traceView struct {
+	login.Trace
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 func (a *app) traceShowCommand() *cobra.Command {
 	return &cobra.Command{Use: "show ID", Short: "what was expected, what came, and what to change", Args: words("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.read(c.Context(), func(_ *bridge, v *store.View) error {
+			return a.read(c.Context(), func(b *bridge, v *store.View) error {
 				t, err := v.Trace(c.Context(), args[0])
 				if errors.Is(err, store.ErrNotFound) {
 					return fmt.Errorf("no sign-in is known as %s; the words are on the page that the person saw", args[0])
@@ -61,46 +94,99 @@ func (a *app) traceShowCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				var body map[string]any
-				if err := json.Unmarshal(t.Body, &body); err != nil {
+				view := traceView{Outcome: t.Outcome, Reason: t.Reason}
+				if err := json.Unmarshal(t.Body, &view.Trace); err != nil {
 					return err
 				}
-				body["outcome"], body["reason"] = t.Outcome, t.Reason
-				text, err := json.MarshalIndent(body, "", "  ")
+				return a.show(view, func(w io.Writer) { b.writeTrace(w, view) })
+			})
+		}}
+}
+
+func (b *bridge) writeTrace(w io.Writer, t traceView) {
+	outcome := t.Outcome
+	if t.Reason != "" {
+		outcome += ": " + t.Reason
+	}
+	fmt.Fprintf(w, "%s  %s  %s  %s\n", t.ID, t.Source, when(t.At), outcome)
+	line := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(w, "  %-10s %s\n", name, clean(text))
+		}
+	}
+	line("expected", t.Want)
+	line("received", t.Got)
+	line("change", t.Fix)
+	line("told", t.Says)
+	line("test by", t.Test)
+	if p, ok := b.PersonByID(t.Person); ok && t.Person != 0 {
+		line("person", p.Name()+" ("+p.Login+")")
+	}
+	line("issuer", t.Issuer)
+	line("subject", t.Subject)
+	line("context", t.Context)
+	line("clock", t.Clock)
+	line("key", t.Key)
+	line("groups", strings.TrimSuffix(t.GroupState+": "+strings.Join(t.Groups, ", "), ": "))
+	for _, x := range t.Attributes {
+		line("attribute", x.Name+"  "+strings.Join(x.Values, ", "))
+	}
+	line("joined", strings.Join(t.Joins, ", "))
+	line("left", strings.Join(t.Leaves, ", "))
+	for _, x := range t.Notes {
+		line("note", x)
+	}
+	for _, x := range t.Gives {
+		line("holds", x)
+	}
+}
+
+func (a *app) loginTestCommand() *cobra.Command {
+	var lasts string
+	c := &cobra.Command{Use: "test SOURCE", Short: "print a link for a sign-in that creates nothing", Args: words("SOURCE"),
+		Long: `Test prints a link that can be used once. Who opens it signs in at the identity
+provider and sees everything about it: what was expected and what came, attributes,
+groups, the account that it would be and what the rules would give. Nothing is
+created or changed, and nobody is signed in.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), existing, func(b *bridge) error {
+				source, err := b.samlSource(args[0])
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "%s\n", text)
+				span, err := parseSpan(lasts)
+				if err != nil {
+					return err
+				}
+				if span <= 0 || span > 24*time.Hour {
+					return usage("--for %s is not between 0 and 24h", lasts)
+				}
+				path, err := login.NewTest(c.Context(), b.st, source, a.by().Actor, now().Add(span))
+				if err != nil {
+					return err
+				}
+				a.note("open this once, within %s; nothing will be created", lasts)
+				fmt.Fprintln(a.out, strings.TrimSuffix(b.cfg.URL(b.cfg.Listen), "/")+path)
 				return nil
 			})
 		}}
+	c.Flags().StringVar(&lasts, "for", "15m", "how long the link can be used")
+	return c
 }
 
-func (a *app) pendingCommand() *cobra.Command {
-	return &cobra.Command{Use: "pending", Short: "sign-ins that wait for an administrator", Args: words(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.read(c.Context(), func(_ *bridge, v *store.View) error {
-				all, err := v.PendingLinks(c.Context())
-				if err != nil {
-					return err
-				}
-				return list(a, all,
-					column[store.PendingLink]{"SOURCE", func(p store.PendingLink) string { return p.Source }},
-					column[store.PendingLink]{"SUBJECT", func(p store.PendingLink) string { return p.Subject }},
-					column[store.PendingLink]{"LOGIN", func(p store.PendingLink) string { return p.Login }},
-					column[store.PendingLink]{"LAST", func(p store.PendingLink) string { return p.Last.Format(time.RFC3339) }},
-					column[store.PendingLink]{"TRACE", func(p store.PendingLink) string { return p.Trace }})
-			})
-		}}
-}
-
-func (a *app) linkCommand() *cobra.Command {
-	c := &cobra.Command{Use: "link SOURCE SUBJECT ACCOUNT", Short: "say whose account a sign-in is; ACCOUNT is the account's id", Args: words("SOURCE", "SUBJECT", "ACCOUNT"),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), existing, func(b *bridge) error {
-				_, err := b.st.Do(c.Context(), a.by(), &store.LinkSubject{Source: args[0], Subject: args[1], Account: args[2]})
-				return err
-			})
-		}}
-	return a.reasons(c)
+// samlSource is a source that people sign in at.
+func (b *bridge) samlSource(name string) (string, error) {
+	var have []string
+	for _, n := range b.cfg.SourceNames() {
+		if b.cfg.Sources[n].SAML != nil {
+			have = append(have, n)
+		}
+		if n == name && b.cfg.Sources[n].SAML != nil {
+			return n, nil
+		}
+	}
+	if len(have) == 0 {
+		return "", errors.New("no source of the configuration has a saml block")
+	}
+	return "", fmt.Errorf("nobody signs in at %q; sources with a saml block are %s", name, strings.Join(have, ", "))
 }

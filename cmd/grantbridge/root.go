@@ -62,7 +62,7 @@ func (a *app) root() *cobra.Command {
 		a.serveCommand(), a.demoCommand(), a.configCommand(), a.mappingCommand(),
 		a.explainCommand(), a.whoCanCommand(), a.whatCanCommand(), a.syncCommand(), a.ldapCommand(),
 		a.scimCommand(), a.scimTokenCommand(), a.tokenCommand(), a.personCommand(), a.grantCommand(),
-		a.loginCommand(), a.siteCommand(), a.groupCommand(), a.eventsCommand(), a.auditCommand(), a.exportCommand(), a.importCommand(),
+		a.loginCommand(), a.sessionCommand(), a.siteCommand(), a.groupCommand(), a.eventsCommand(), a.auditCommand(), a.exportCommand(), a.importCommand(),
 		a.migrateCommand(), a.doctorCommand(), a.versionCommand(), completionCommand(),
 	)
 	return c

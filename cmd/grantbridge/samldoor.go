@@ -6,81 +6,132 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/internal/session"
 	"grantbridge/saml"
 	"grantbridge/saml/login"
+	"grantbridge/store"
 )
 
-// loginDoor serves the SAML doors of all sources and the pages of signing in. A
+// signIn is the door that people sign in at. Other metadata make another one.
+type signIn struct {
+	door    *login.Door
+	sources map[string]login.Source
+	closed  map[string]error     // which sources it cannot serve, and why
+	fetched []store.SAMLMetadata // what it was made of, beside the configuration
+}
+
+// signIn serves the SAML doors of all sources and the pages of signing in. A
 // source that cannot be served is left out, with the reason: it is closed, and
 // the others go on.
-func (s *server) loginDoor(l *config.Loaded) (door *login.Door, closed map[string]error) {
-	closed = map[string]error{}
+func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata) *signIn {
+	out := &signIn{closed: map[string]error{}, fetched: fetched}
 	base := s.url(l)
 	loopback, err := login.Loopback(base)
-	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log,
-		Sessions: session.New(s.st, s.engine.Holder(), session.Config{Loopback: loopback})}
+	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback)}
 	for name, src := range l.Sources {
-		if src.SAML == nil {
+		if src.SAML == nil || src.Disabled {
 			continue
 		}
 		if err != nil {
-			closed[name] = err
+			out.closed[name] = err
 			continue
 		}
-		if c.Sources[name], closed[name] = loginSource(base, name, src.SAML); closed[name] != nil {
-			delete(c.Sources, name)
+		made, err := loginSource(base, name, src.SAML, fetched)
+		if err != nil {
+			out.closed[name] = err
 			continue
 		}
-		delete(closed, name)
+		c.Sources[name] = made
 	}
-	return login.New(s.engine, c), closed
+	out.door, out.sources = login.New(s.engine, c), c.Sources
+	return out
 }
 
-func loginSource(base, name string, c *config.SAML) (login.Source, error) {
-	if c.MetadataURL != "" {
-		return login.Source{}, errors.New("metadata_url is not fetched by this version; keep the metadata in metadata_file")
+// reopen makes the door anew of other metadata, while l is the configuration.
+func (s *server) reopen(l *config.Loaded, fetched []store.SAMLMetadata) {
+	g := s.live.Load()
+	if g.cfg != l {
+		return
 	}
-	doc, err := os.ReadFile(c.MetadataFile)
+	next := s.signIn(l, fetched)
+	g.signIn.Store(next)
+	for name, err := range next.closed {
+		s.log.Warn("nobody can sign in at a source", "source", name, "reason", err.Error())
+	}
+	s.log.Info("metadata of identity providers were taken up", "served", slices.Sorted(maps.Keys(next.sources)))
+}
+
+func (s *server) sessions(l *config.Loaded, loopback bool) *session.Manager {
+	return session.New(s.st, s.engine.Holder(), session.Config{Loopback: loopback, Idle: durationOf(l.Sessions.Idle), Lifetime: durationOf(l.Sessions.Lifetime),
+		Open: func(source string) bool { return l.Sources[source].SAML != nil && !l.Sources[source].Disabled }})
+}
+
+func loginSource(base, name string, c *config.SAML, fetched []store.SAMLMetadata) (login.Source, error) {
+	idp, err := samlIdP(name, c, fetched)
 	if err != nil {
-		return login.Source{}, fmt.Errorf("metadata_file: %w", err)
+		return login.Source{}, err
 	}
-	idp, err := saml.ParseIdP(doc, "", now())
-	if err != nil {
-		return login.Source{}, fmt.Errorf("%s: %w", c.MetadataFile, err)
-	}
+	p := c.Provider()
 	at := base + "/saml/" + name + "/"
-	p := saml.Config{Source: name, EntityID: c.EntityID, MetadataURL: at + "metadata", ACS: at + "acs", SLO: at + "slo", IdP: idp,
-		Subject: saml.SubjectRule{Attribute: c.Subject.Attribute}, Groups: saml.GroupRule{Attributes: []string{c.GroupsAttribute}},
-		IDPInitiated: map[string]saml.IDPInitiated{"off": saml.Off, "bounce": saml.Bouncing, "on": saml.On}[c.IDPInitiated]}
+	p.Source, p.IdP, p.MetadataURL, p.ACS, p.SLO = name, idp, at+"metadata", at+"acs", at+"slo"
 	if p.Keys, err = samlKeys(c); err != nil {
 		return login.Source{}, err
 	}
-	out := login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), Groups: login.GroupMode(c.Groups),
+	out := login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), Groups: login.GroupMode(c.Groups), LeaveOnEmpty: c.GroupsEmpty == "leave",
 		Strong: c.MFA.Contexts, Ceiling: c.MFA.Ceiling, Origins: origins(idp)}
 	out.Provider, err = saml.NewProvider(p)
 	return out, err
 }
 
-// samlKeys are ours, for signing requests and for decrypting.
-func samlKeys(c *config.SAML) ([]saml.Key, error) {
-	if c.KeyFile == "" {
-		return nil, nil
+// samlIdP is the identity provider by its metadata: of the file, or the last
+// good ones of the URL.
+func samlIdP(name string, c *config.SAML, fetched []store.SAMLMetadata) (*saml.IdP, error) {
+	if c.MetadataURL != "" {
+		m, k := keptMetadata(name, c, fetched)
+		switch {
+		case k.Document != nil:
+			return k.IdP(c.Metadata.EntityID)
+		case m.Failure != "":
+			return nil, errors.New(m.Failure)
+		}
+		return nil, fmt.Errorf("waits for its metadata from %s", c.MetadataURL)
 	}
-	pair, err := tls.LoadX509KeyPair(c.CertificateFile, c.KeyFile)
+	doc, err := os.ReadFile(c.MetadataFile)
 	if err != nil {
-		return nil, fmt.Errorf("key_file and certificate_file: %w", err)
+		return nil, fmt.Errorf("metadata_file: %w", err)
 	}
-	private, ok := pair.PrivateKey.(*rsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("key_file: %s holds no RSA key", c.KeyFile)
+	idp, err := saml.ParseIdP(doc, c.Metadata.EntityID, now())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.MetadataFile, err)
 	}
-	return []saml.Key{{Private: private, Certificate: pair.Leaf}}, nil
+	return idp, nil
+}
+
+// samlKeys are ours: the first signs, both decrypt and are published.
+func samlKeys(c *config.SAML) (all []saml.Key, err error) {
+	for _, f := range []struct{ which, key, certificate string }{
+		{"key_file and certificate_file", c.KeyFile, c.CertificateFile}, {"next_key_file and next_certificate_file", c.NextKeyFile, c.NextCertificateFile}} {
+		if f.key == "" {
+			continue
+		}
+		pair, err := tls.LoadX509KeyPair(f.certificate, f.key)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.which, err)
+		}
+		private, ok := pair.PrivateKey.(*rsa.PrivateKey)
+		if !ok {
+			return nil, fmt.Errorf("%s: %s holds no RSA key", f.which, f.key)
+		}
+		all = append(all, saml.Key{Private: private, Certificate: pair.Leaf})
+	}
+	return all, nil
 }
 
 // origins are where the identity provider's pages are.
@@ -94,9 +145,6 @@ func origins(idp *saml.IdP) []string {
 	return out
 }
 
-// tracesKept is how long an attempt to sign in can be looked up.
-const tracesKept = 14 * 24 * time.Hour
-
 // sweepLogins forgets, now and then, what time has ended. Every replica may do
 // it: it takes nothing away that another could still use.
 func (s *server) sweepLogins(ctx context.Context) {
@@ -107,7 +155,8 @@ func (s *server) sweepLogins(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := s.st.SweepLogins(ctx, now(), now().Add(-tracesKept)); err != nil {
+			keep := durationOf(s.live.Load().cfg.Sessions.Traces)
+			if err := s.st.SweepLogins(ctx, now(), now().Add(-keep)); err != nil {
 				s.log.Warn("old sign-ins are not swept", "reason", err.Error())
 			}
 		}

@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 //	acked            all of acked.txt are there, each once
 //	ldap WORD ARG…   a directory in process: serve (sets $LDAP), person LOGIN…,
 //	                 group NAME LOGIN…, delete DN, disable LOGIN, hide, see
+//	saml WORD ARG…   an identity provider in process; script_saml_test.go
 //
 // and $URL, where a server started in the scene listens, the two example files,
 // and the conditions [sqlite] and [postgres].
@@ -67,11 +68,12 @@ func TestScenes(t *testing.T) {
 						dsn = storetest.DSN(e.T().(testing.TB), kind)
 					}
 					e.Values[directoryKey{}] = &ldaptest.Server{}
+					e.Values[identityProviderKey{}] = &identityProvider{}
 					return setUp(e, dsn)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"http": sendHTTP, "await": await, "keep": keep, "exits": exits, "signal": signalAll,
-					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory,
+					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory, "saml": signInAt,
 				},
 			})
 		})

@@ -79,6 +79,8 @@ type server struct {
 	api    http.Handler // decisions, health, metrics
 	events *events.Transmitter
 	signer *session.Signer
+	// signIns outlive a reload, as all metrics do.
+	signIns *signInMetrics
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
 	// verifiers of signed tokens, by source, whose keys outlive a reload.
@@ -238,7 +240,7 @@ var errCut = errors.New("a second signal came")
 // ServeHTTP is the one table of routes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if login.Serves(r.URL.Path) {
-		s.live.Load().login.ServeHTTP(w, r)
+		s.live.Load().signIn.Load().door.ServeHTTP(w, r)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/scim/v2/") {

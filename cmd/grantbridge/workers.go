@@ -9,9 +9,11 @@ import (
 	"grantbridge/ldapsync"
 )
 
-// workers are what reads the directories of one generation.
+// workers are what reads the directories of one generation, and the metadata of
+// its identity providers.
 type workers struct {
 	list   []*ldapsync.Worker
+	feeds  *feeds
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -22,7 +24,7 @@ func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
 	ws := &workers{cancel: func() {}}
 	for _, name := range l.SourceNames() {
 		src := l.Sources[name]
-		if src.LDAP == nil {
+		if src.LDAP == nil || src.Disabled {
 			continue
 		}
 		c, err := l.Directory(name)
@@ -36,7 +38,9 @@ func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
 		}
 		ws.list = append(ws.list, w)
 	}
-	return ws, nil
+	var err error
+	ws.feeds, err = s.newFeeds(l)
+	return ws, err
 }
 
 // start lets the workers run until stop.
@@ -45,6 +49,7 @@ func (ws *workers) start(ctx context.Context) {
 	for _, w := range ws.list {
 		ws.done.Go(func() { _ = w.Run(ctx) }) // it ends with ctx and has no other error
 	}
+	ws.done.Go(func() { ws.feeds.run(ctx) })
 }
 
 // stop waits until what is under way has ended; a run that is cut is finished by

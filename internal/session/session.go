@@ -23,7 +23,10 @@ type Config struct {
 	// Loopback says that browsers come over plain http on this machine, where
 	// they take no cookie that is Secure.
 	Loopback bool
-	Now      func() time.Time // nil is time.Now
+	// Open reports whether people sign in at a source; sessions of others have
+	// ended. nil leaves that to the store's sources.
+	Open func(source string) bool
+	Now  func() time.Time // nil is time.Now
 }
 
 // Manager issues, finds and ends sessions. It may be used concurrently.
@@ -156,6 +159,9 @@ func (m *Manager) Find(ctx context.Context, handle string) (*Session, error) {
 		return nil, &EndedError{Stale}
 	}
 	person, known := snapshot.Person(f.Person)
+	if m.conf.Open != nil && !m.conf.Open(f.Source) {
+		return nil, &EndedError{SourceDisabled}
+	}
 	if why := judge(f, person, known, now); why != "" {
 		return nil, &EndedError{why}
 	}
@@ -205,13 +211,25 @@ func (m *Manager) use(ctx context.Context, s *Session, now time.Time) error {
 	return nil
 }
 
-// Rotate gives the session another handle, as when what it may do has grown; the
-// old one opens nothing from then on.
-func (m *Manager) Rotate(ctx context.Context, handle string) (string, error) {
-	next := NewHandle()
-	done, err := m.st.RotateSession(ctx, store.Digest(handle), store.Digest(next))
+// StepUp raises the session of a handle to what a stronger sign-in of the same
+// person with the same account allows, under another handle: what somebody knew
+// of the weaker session opens nothing of the stronger. Its id and its end stay.
+// ErrNone when the session is another's, or has ended.
+func (m *Manager) StepUp(ctx context.Context, handle string, in SignIn) (string, error) {
+	s, err := m.Find(ctx, handle)
 	if err != nil {
-		return "", fmt.Errorf("rotate a session: %w", err)
+		return "", err
+	}
+	if s.Person != in.Person || s.Account != in.Account || s.Source != in.Source {
+		return "", ErrNone
+	}
+	next, expires := NewHandle(), s.Expires
+	if !in.Until.IsZero() && in.Until.Before(expires) {
+		expires = in.Until
+	}
+	done, err := m.st.RaiseSession(ctx, store.Digest(handle), store.Session{Digest: store.Digest(next), Ceiling: in.Ceiling, NameKey: in.NameKey, Auth: in.Auth, Expires: expires})
+	if err != nil {
+		return "", fmt.Errorf("raise a session: %w", err)
 	}
 	if !done {
 		return "", ErrNone

@@ -127,6 +127,21 @@ func TestWhatEndsASessionEndsItAtTheNextRequest(t *testing.T) {
 	}
 }
 
+func TestASourceWithoutADoorHasNoSessions(t *testing.T) {
+	eachHouse(t, func(h *house) {
+		handle, open := h.issue(), true
+		m := session.New(h.kit.S, h.engine.Holder(), session.Config{Open: func(source string) bool { return open && source == "okta" }})
+		if _, err := m.Find(t.Context(), handle); err != nil {
+			t.Error(err)
+		}
+		open = false
+		var ended *session.EndedError
+		if _, err := m.Find(t.Context(), handle); !errors.As(err, &ended) || ended.Why != session.SourceDisabled {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestASessionInUseEndsAtItsAbsoluteEnd(t *testing.T) {
 	eachHouse(t, func(h *house) {
 		handle := h.issue()
@@ -151,10 +166,16 @@ func TestASessionDoesNotOutliveTheIdentityProviders(t *testing.T) {
 	})
 }
 
-func TestARotatedHandleOpensNothing(t *testing.T) {
+func TestAStepUpRotatesTheHandle(t *testing.T) {
 	eachHouse(t, func(h *house) {
-		old := h.issue()
-		next, err := h.manager.Rotate(t.Context(), old)
+		in := h.in()
+		in.Ceiling = "view"
+		old, weak, err := h.manager.Issue(t.Context(), in)
+		if err != nil || weak.Limit.String() != "view" {
+			t.Fatalf("got %+v, %v", weak, err)
+		}
+		h.ahead = 30 * time.Minute
+		next, err := h.manager.StepUp(t.Context(), old, h.in())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,8 +183,21 @@ func TestARotatedHandleOpensNothing(t *testing.T) {
 		if _, err := h.manager.Find(t.Context(), old); !errors.Is(err, session.ErrNone) {
 			t.Errorf("the old handle: %v", err)
 		}
-		if _, err := h.manager.Rotate(t.Context(), old); !errors.Is(err, session.ErrNone) {
-			t.Errorf("rotated once more: %v", err)
+		strong, err := h.manager.Find(t.Context(), next)
+		if err != nil || strong.ID != weak.ID || !strong.Expires.Equal(weak.Expires) || strong.Limit.String() != "inherit" {
+			t.Errorf("got %+v, %v; want the session %+v without its limit", strong, err, weak)
+		}
+		if _, err := h.manager.StepUp(t.Context(), old, h.in()); !errors.Is(err, session.ErrNone) {
+			t.Errorf("the old handle was raised again: %v", err)
+		}
+		other := h.in()
+		other.Account++
+		if _, err := h.manager.StepUp(t.Context(), next, other); !errors.Is(err, session.ErrNone) {
+			t.Errorf("another account raised it: %v", err)
+		}
+		h.ahead = 13 * time.Hour
+		if _, err := h.manager.StepUp(t.Context(), next, h.in()); !errors.Is(err, session.ErrNone) {
+			t.Errorf("a session past its end was raised: %v", err)
 		}
 	})
 }

@@ -32,7 +32,8 @@ const (
 type known struct {
 	found bool
 	store.SubjectAccount
-	left bool // an account with the same login was deleted
+	left    bool // an account with the same login was deleted
+	refused bool // by an administrator
 }
 
 // decide says whose account a sign-in is. It is pure. The order is the rule:
@@ -48,6 +49,8 @@ func decide(m Mode, k known) (verdict, saml.Reason) {
 		return useIt, ""
 	case k.left:
 		return refuseIt, accountLeft
+	case k.refused:
+		return refuseIt, linkRefused
 	case m == Create && !k.found:
 		return createIt, ""
 	case m == Review:
@@ -87,9 +90,15 @@ type auth struct {
 	Trace   string          `json:"trace"`
 }
 
+// entry is how somebody comes in: raising the session of old, or with a new one.
+type entry struct {
+	stepUp bool
+	old    string
+}
+
 // enter finds or makes the account, does what the groups say and makes the
 // session.
-func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (handle string, no *saml.Rejection, err error) {
+func (d *Door) enter(ctx context.Context, name string, s Source, p parked, e entry) (handle string, no *saml.Rejection, err error) {
 	by := store.By{Actor: "saml:" + name, Via: "saml", Reason: "sign-in " + p.Trace.ID, Lane: store.LaneLogin}
 	account, no, err := d.account(ctx, by, name, s, p)
 	if no != nil || err != nil {
@@ -102,22 +111,16 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (hand
 	if err := d.engine.Sync(ctx, 0); err != nil {
 		return "", nil, err
 	}
-	in := session.SignIn{Person: access.PersonID(account.Person), Account: account.ID, Source: name, Ceiling: "inherit",
-		NameKey: nameKey(p.Identity.NameID), Until: p.Identity.SessionNotOnOrAfter}
-	a := auth{Ref: p.Identity.Session(), Context: p.Identity.AuthnContext, Trace: p.Trace.ID, Strong: len(s.Strong) == 0}
-	if !p.Identity.AuthnInstant.IsZero() {
-		a.Instant = p.Identity.AuthnInstant.Unix()
-	}
-	if len(s.Strong) > 0 {
-		if a.Strong = slices.Contains(s.Strong, p.Identity.AuthnContext); !a.Strong {
-			in.Ceiling = s.Ceiling
-			p.Trace.note("the sign-in was not a strong one (%s): this session is limited to %s", orNone(a.Context), s.Ceiling)
-		}
-	}
-	if in.Auth, err = json.Marshal(a); err != nil {
+	in, err := s.signIn(name, account, p)
+	if err != nil {
 		return "", nil, err
 	}
-	handle, _, err = d.c.Sessions.Issue(ctx, in)
+	if e.stepUp {
+		handle, err = d.c.Sessions.StepUp(ctx, e.old, in)
+	}
+	if handle == "" && (err == nil || errors.Is(err, session.ErrNone)) {
+		handle, _, err = d.c.Sessions.Issue(ctx, in)
+	}
 	if ended, ok := errors.AsType[*session.EndedError](err); ok {
 		return "", endedRefusal(ended.Why), nil
 	}
@@ -126,6 +129,23 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (hand
 	}
 	d.gives(ctx, p.Trace)
 	return handle, nil, d.keep(ctx, p.Trace, "in", "")
+}
+
+// signIn is the sign-in as the session keeps it, with the ceiling of one that is
+// not strong.
+func (s Source) signIn(name string, account directory.Account, p parked) (in session.SignIn, err error) {
+	in = session.SignIn{Person: access.PersonID(account.Person), Account: account.ID, Source: name, Ceiling: "inherit",
+		NameKey: nameKey(p.Identity.NameID), Until: p.Identity.SessionNotOnOrAfter}
+	a := auth{Ref: p.Identity.Session(), Context: p.Identity.AuthnContext, Trace: p.Trace.ID, Strong: true}
+	if !p.Identity.AuthnInstant.IsZero() {
+		a.Instant = p.Identity.AuthnInstant.Unix()
+	}
+	if len(s.Strong) > 0 && !slices.Contains(s.Strong, a.Context) {
+		a.Strong, in.Ceiling = false, s.Ceiling
+		p.Trace.note("the sign-in was not a strong one (%s): this session is limited to %s", orNone(a.Context), s.Ceiling)
+	}
+	in.Auth, err = json.Marshal(a)
+	return in, err
 }
 
 func orNone(s string) string {
@@ -185,7 +205,10 @@ func (d *Door) look(ctx context.Context, source string, subject saml.Subject, lo
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
-		k.left, err = v.Left(ctx, source, login)
+		if k.left, err = v.Left(ctx, source, login); err != nil {
+			return err
+		}
+		k.refused, err = v.SubjectRefused(ctx, source, subjectKey(subject))
 		return err
 	})
 	return k, err
@@ -203,14 +226,16 @@ func (d *Door) wait(ctx context.Context, source string, p parked, f profile, why
 
 // create makes the account, with no right but what rules give.
 func (d *Door) create(ctx context.Context, by store.By, source string, p parked, f profile) (directory.Account, error) {
-	r, err := d.engine.Apply(ctx, by, &directory.AccountChange{Source: source, UniqueLogin: true,
-		Edit: func(directory.Account) (directory.Account, error) {
-			return f.account(externalID(p.Identity.Subject))
-		}})
+	r, err := d.engine.Apply(ctx, by, creating(source, p, f))
 	if err == nil {
 		p.Trace.note("the account %s was made", r.Account.UID)
 	}
 	return r.Account, err
+}
+
+func creating(source string, p parked, f profile) *directory.AccountChange {
+	return &directory.AccountChange{Source: source, UniqueLogin: true,
+		Edit: func(directory.Account) (directory.Account, error) { return f.account(externalID(p.Identity.Subject)) }}
 }
 
 // profile is what an assertion says of a person beside the subject.

@@ -40,7 +40,7 @@ func (d *Door) acs(w http.ResponseWriter, r *http.Request) error {
 	t := d.trace(name)
 	var expected []saml.Request
 	if waiting != nil {
-		t.ID, expected = p.Trace, []saml.Request{p.Request}
+		t.ID, t.Test, expected = p.Trace, p.Test, []saml.Request{p.Request}
 	}
 	off, err := d.disabled(r.Context(), name)
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *Door) acs(w http.ResponseWriter, r *http.Request) error {
 	if no != nil && no.Reason == saml.Bounce {
 		// Nobody asked for it, so it proves nothing about this browser; a sign-in
 		// that this browser begins will.
-		return d.send(w, r, t, s, "/me")
+		return d.send(w, r, t, s, pending{Return: "/me"})
 	}
 	if no != nil {
 		return d.refuse(w, r, t, no)
@@ -97,11 +97,11 @@ func (d *Door) waiting(ctx context.Context, source, relay string, s Source, enco
 
 // parked is a verified identity that waits for its browser.
 type parked struct {
-	Trace    *trace         `json:"trace"`
+	Trace    *Trace         `json:"trace"`
 	Identity *saml.Identity `json:"identity"`
 }
 
-func (d *Door) park(w http.ResponseWriter, r *http.Request, t *trace, l *store.Login, who *saml.Identity) error {
+func (d *Door) park(w http.ResponseWriter, r *http.Request, t *Trace, l *store.Login, who *saml.Identity) error {
 	body, err := json.Marshal(parked{t, who})
 	if err != nil {
 		return err
@@ -146,17 +146,19 @@ func (d *Door) finish(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return d.refuse(w, r, p.Trace, refusal(sourceDisabled, "a configured source", "none"))
 	}
-	handle, no, err := d.enter(r.Context(), l.Source, s, p)
+	if p.Trace.Test != "" {
+		return d.tried(w, r, s, p)
+	}
+	old := d.c.Sessions.Handle(r)
+	handle, no, err := d.enter(r.Context(), l.Source, s, p, entry{stepUp: from.StepUp, old: old})
 	if err != nil {
 		return err
 	}
 	if no != nil {
 		return d.refuse(w, r, p.Trace, no)
 	}
-	if old := d.c.Sessions.Handle(r); old != "" {
-		if before, err := d.c.Sessions.Find(r.Context(), old); err == nil {
-			_, _ = d.c.Sessions.End(r.Context(), "signed in again", before.ID)
-		}
+	if before, err := d.c.Sessions.Find(r.Context(), old); err == nil {
+		_, _ = d.c.Sessions.End(r.Context(), "signed in again", before.ID)
 	}
 	d.c.Sessions.SetCookie(w, handle)
 	http.Redirect(w, r, d.after(from.Return), http.StatusSeeOther)
@@ -190,5 +192,6 @@ func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, ticket string) e
 	case json.Unmarshal(l.Parked, &p) != nil || p.Trace == nil:
 		return d.refuse(w, r, d.trace(l.Source), refusal(finishSpent, "a verified sign-in", "one under way"))
 	}
+	p.Trace.Test = "" // the whole trace is for the browser that began
 	return d.refuse(w, r, p.Trace, refusal(wrongBrowser, "the browser that began", "another one"))
 }

@@ -1,10 +1,13 @@
 package login
 
 import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,9 +16,9 @@ import (
 	"grantbridge/store"
 )
 
-// waits is how long a login is kept: longer than a request may be answered, so
-// that an answer that comes late is told from one that nobody asked for.
-const waits = 30 * time.Minute
+// late is how long a login is kept after its end, so that an answer that comes
+// late is told from one that nobody asked for.
+const late = 15 * time.Minute
 
 // pending is what is kept of a login, or a logout, under way.
 type pending struct {
@@ -23,17 +26,24 @@ type pending struct {
 	Return  string       `json:"return,omitempty"`
 	Request saml.Request `json:"request"`
 	Logout  bool         `json:"logout,omitempty"`
+	StepUp  bool         `json:"step_up,omitempty"`
+	// Test is who asked for a sign-in that creates nothing.
+	Test string `json:"test,omitempty"`
 }
 
-// choose shows the ways to sign in, or follows an e-mail address to one. What
-// nobody's domain is goes the same way as the first source's, so that the answer
-// does not tell which domains are known.
+// choose shows the ways to sign in, or follows an e-mail address to one.
 func (d *Door) choose(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	back := here(q.Get("return"))
-	if name := d.byMail(q.Get("email")); name != "" {
-		http.Redirect(w, r, beginURL(name, back), http.StatusSeeOther)
-		return nil
+	if mail := q.Get("email"); mail != "" {
+		name, err := d.byMail(r.Context(), mail)
+		if err != nil {
+			return err
+		}
+		if name != "" {
+			http.Redirect(w, r, beginURL(name, back), http.StatusSeeOther)
+			return nil
+		}
 	}
 	v := chooseView{Return: back}
 	for _, n := range d.names() {
@@ -50,22 +60,41 @@ func (d *Door) label(name string) string {
 	return name
 }
 
-func (d *Door) byMail(mail string) string {
+// byMail is where an address signs in. A domain that nobody has leads to one of
+// the sources too, always the same one, which a secret of the store chooses: who
+// asks cannot tell it from a domain that somebody has. Both do the same work.
+func (d *Door) byMail(ctx context.Context, mail string) (string, error) {
 	_, domain, ok := strings.Cut(strings.TrimSpace(mail), "@")
-	if !ok {
-		return ""
+	owners, all := d.domains()
+	if !ok || len(all) == 0 {
+		return "", nil
 	}
-	first := ""
+	salt, err := d.engine.Store().Salt(ctx, "login domains")
+	if err != nil {
+		return "", err
+	}
+	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
+	mac := hmac.New(sha256.New, salt)
+	mac.Write([]byte(domain))
+	anyone := all[binary.BigEndian.Uint64(mac.Sum(nil))%uint64(len(all))]
+	if owner, known := owners[domain]; known {
+		return owner, nil
+	}
+	return anyone, nil
+}
+
+// domains are who has which domain, and the sources that have any.
+func (d *Door) domains() (owners map[string]string, sources []string) {
+	owners = map[string]string{}
 	for _, n := range d.names() {
-		domains := d.c.Sources[n].Domains
-		if slices.ContainsFunc(domains, func(x string) bool { return strings.EqualFold(x, domain) }) {
-			return n
+		for _, domain := range d.c.Sources[n].Domains {
+			owners[strings.ToLower(domain)] = n
 		}
-		if first == "" && len(domains) > 0 {
-			first = n
+		if len(d.c.Sources[n].Domains) > 0 {
+			sources = append(sources, n)
 		}
 	}
-	return first
+	return owners, sources
 }
 
 func beginURL(source, back string) string {
@@ -93,24 +122,45 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) error {
 	if off {
 		return d.refuse(w, r, t, refusal(sourceDisabled, "the source switched on", "switched off"))
 	}
-	return d.send(w, r, t, s, here(r.URL.Query().Get("return")))
+	q := r.URL.Query()
+	p := pending{Return: here(q.Get("return")), StepUp: q.Has("step_up") && len(s.Strong) > 0}
+	if ticket := q.Get("test"); ticket != "" {
+		if p.Test, err = d.takeTest(r.Context(), name, ticket); err != nil {
+			return err
+		}
+		if p.Test == "" {
+			return d.refuse(w, r, t, refusal(testSpent, "a link that was not used yet", "one that was, or is too old"))
+		}
+	}
+	return d.send(w, r, t, s, p)
+}
+
+// options are what a login asks of the identity provider beside the source's own.
+func (p pending) options(s Source) saml.LoginOptions {
+	if p.StepUp {
+		return saml.LoginOptions{AuthnContext: s.Strong}
+	}
+	return saml.LoginOptions{}
 }
 
 // send keeps the request and sends it off.
-func (d *Door) send(w http.ResponseWriter, r *http.Request, t *trace, s Source, back string) error {
+func (d *Door) send(w http.ResponseWriter, r *http.Request, t *Trace, s Source, p pending) error {
 	relay := session.NewHandle()
 	now := d.c.Now()
-	message, request, err := s.Provider.Login(relay, saml.LoginOptions{}, now)
+	t.Test = p.Test
+	message, request, err := s.Provider.Login(relay, p.options(s), now)
 	if err != nil {
 		return d.refuse(w, r, t, refused(err))
 	}
-	body, err := json.Marshal(pending{Trace: t.ID, Return: back, Request: request})
+	p.Trace, p.Request = t.ID, request
+	body, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	browser := d.c.Sessions.Browser(w, r, waits)
+	ends := request.Expires.Add(late)
+	browser := d.c.Sessions.Browser(w, r, ends.Sub(now))
 	err = d.engine.Store().PutLogin(r.Context(), store.Login{
-		Digest: store.Digest(relay), Source: t.Source, Request: request.ID, Browser: store.Digest(browser), Body: body, Expires: now.Add(waits),
+		Digest: store.Digest(relay), Source: t.Source, Request: request.ID, Browser: store.Digest(browser), Body: body, Expires: ends,
 	})
 	if err != nil {
 		return err

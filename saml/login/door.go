@@ -47,6 +47,8 @@ type Source struct {
 	Domains  []string // of e-mail addresses whose owners sign in here
 	Mode     Mode
 	Groups   GroupMode
+	// LeaveOnEmpty lets an attribute of groups without values end memberships.
+	LeaveOnEmpty bool
 	// Strong are the authentication contexts that count as strong; a session
 	// without one has Ceiling. Empty asks for nothing.
 	Strong  []string
@@ -62,8 +64,10 @@ type Config struct {
 	Sources  map[string]Source
 	Sessions *session.Manager
 	Signer   *session.Signer
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Kept, when given, is told of every attempt that came to something.
+	Kept func(source, outcome string, reason saml.Reason)
+	Log  *slog.Logger
+	Now  func() time.Time
 }
 
 // Door is the handler. It may be used concurrently.
@@ -95,6 +99,9 @@ func Loopback(base string) (bool, error) {
 func New(engine *provision.Engine, c Config) *Door {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Kept == nil {
+		c.Kept = func(string, string, saml.Reason) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -1,10 +1,12 @@
 package login_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"html"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -39,6 +41,8 @@ type town struct {
 	ahead   time.Duration
 	source  login.Source
 	saml    saml.Config
+	others  map[string]login.Source // beside okta
+	log     bytes.Buffer
 }
 
 func (n *town) now() time.Time { return time.Now().Add(n.ahead) }
@@ -80,14 +84,27 @@ func (n *town) build(edit func(*town)) {
 	if edit != nil {
 		edit(n)
 	}
+	n.open(func(d http.Handler) { door = d })
+}
+
+// open makes the source's provider and the door of n's store.
+func (n *town) open(serve func(http.Handler)) {
+	n.t.Helper()
+	var err error
 	n.source.Provider, err = saml.NewProvider(n.saml)
 	n.must(err)
 	metadata, err := n.source.Provider.Metadata()
 	n.must(err)
 	n.must(n.them.Register(metadata))
 	manager := session.New(n.kit.S, n.engine.Holder(), session.Config{Loopback: true, Now: n.now})
-	door = login.New(n.engine, login.Config{BaseURL: n.us.URL, Sources: map[string]login.Source{"okta": n.source}, Sessions: manager,
-		Signer: session.NewSigner(n.kit.S, n.now), Now: n.now})
+	sources := map[string]login.Source{"okta": n.source}
+	for name, s := range n.others {
+		s.Provider = n.source.Provider
+		sources[name] = s
+	}
+	log := slog.New(slog.NewTextHandler(&n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	serve(login.New(n.engine, login.Config{BaseURL: n.us.URL, Sources: sources, Sessions: manager, Log: log,
+		Signer: session.NewSigner(n.kit.S, n.now), Now: n.now}))
 	n.them.SignedIn(func(*http.Request) (string, []string) { return n.who, n.groups })
 }
 
@@ -188,7 +205,7 @@ func (b *browser) signIn() page {
 
 func (b *browser) in() bool { return b.get("/me").url.Path == "/me" }
 
-// trace is what the administrator reads of the refusal on a page.
+// Trace is what the administrator reads of the refusal on a page.
 func (n *town) trace(p page) (t store.LoginTrace) {
 	n.t.Helper()
 	m := traced.FindStringSubmatch(p.text)
@@ -454,4 +471,11 @@ func TestForwardAuth(t *testing.T) {
 
 func TestTheStoreIsAReplay(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) { samltest.TestReplay(t, st) })
+}
+
+// oneTown is eachTown on SQLite alone, for what the database has no part in.
+func oneTown(t *testing.T, edit func(*town), f func(n *town)) {
+	n := &town{t: t, kit: storetest.Kit{T: t, S: storetest.Open(t, "sqlite", store.Options{})}, who: "ext-clara", groups: []string{"Marketing"}}
+	n.build(edit)
+	f(n)
 }

@@ -13,35 +13,59 @@ import (
 
 // groups does what the source's mode makes of the groups of a sign-in. Only
 // groups that are present are applied: absent and overage are unknown, and empty
-// is what a broken filter sends too. They change memberships of this source and
-// of nothing else.
+// is what a broken filter sends too, so it counts only when the source says so.
+// They change memberships of this source and of nothing else.
 func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Account, p parked) (*saml.Rejection, error) {
+	join, leave, err := d.difference(ctx, s, a, p)
+	if err != nil || len(join)+len(leave) == 0 {
+		return nil, err
+	}
+	return d.applyGroups(ctx, by, a, p.Trace, join, leave)
+}
+
+// difference is what the groups of a sign-in change for an account, which may be
+// one that is still to be made.
+func (d *Door) difference(ctx context.Context, s Source, a directory.Account, p parked) (join []string, leave []directory.Ref, err error) {
 	g := p.Identity.Groups
 	if s.Groups == Ignore {
-		return nil, nil
+		p.Trace.note("the source ignores groups")
+		return nil, nil, nil
 	}
 	var have []directory.Ref
-	err := d.engine.Store().Read(ctx, func(v *store.View) error {
+	err = d.engine.Store().Read(ctx, func(v *store.View) error {
 		all, err := v.GroupsOf(ctx, []directory.AccountID{a.ID})
 		have = all[a.ID]
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if g.State != saml.GroupsPresent {
+	if !s.applies(g) {
 		p.Trace.note("the groups are %s, which changes nothing; %d memberships stay", g.State, len(have))
 		if g.Hint != "" {
 			p.Trace.note("%s", g.Hint)
 		}
-		return nil, nil
+		return nil, nil, nil
 	}
-	join, leave := differ(have, g.Values)
+	join, leave = differ(have, g.Values)
 	if s.Groups != Apply {
 		p.Trace.note("the groups are reported only: %d of the sign-in are not in the store, %d of the store are not in the sign-in", len(join), len(leave))
-		return nil, nil
+		return nil, nil, nil
 	}
-	return d.applyGroups(ctx, by, a, p.Trace, join, leave)
+	p.Trace.Joins, p.Trace.Leaves = join, namesOf(leave)
+	return join, leave, nil
+}
+
+func namesOf(groups []directory.Ref) (names []string) {
+	for _, g := range groups {
+		names = append(names, g.Display)
+	}
+	return names
+}
+
+// applies reports whether the groups of a sign-in say which groups there are.
+func (s Source) applies(g saml.Groups) bool {
+	return g.State == saml.GroupsPresent || g.State == saml.GroupsEmpty && s.LeaveOnEmpty
 }
 
 // differ says which groups, by folded name, are to be joined and left.
@@ -65,10 +89,9 @@ func differ(have []directory.Ref, want []string) (join []string, leave []directo
 	return join, leave
 }
 
-func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *trace, join []string, leave []directory.Ref) (*saml.Rejection, error) {
+func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *Trace, join []string, leave []directory.Ref) (*saml.Rejection, error) {
 	for _, g := range leave {
-		change := &directory.GroupChange{Source: a.Source, UID: g.UID, Members: directory.MemberChange{Remove: []string{a.UID}}}
-		if no, err := d.changeGroup(ctx, by, change); no != nil || err != nil {
+		if no, err := d.changeGroup(ctx, by, leaving(a, g)); no != nil || err != nil {
 			return no, err
 		}
 	}
@@ -84,19 +107,10 @@ func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account
 // join makes the account a member of the group, which is made when the source
 // has none of that name.
 func (d *Door) join(ctx context.Context, by store.By, a directory.Account, name string) (*saml.Rejection, error) {
-	members := directory.MemberChange{Add: []string{a.UID}}
 	for try := 0; ; try++ {
-		uid, err := d.groupNamed(ctx, a.Source, name)
+		change, err := d.joining(ctx, a, name)
 		if err != nil {
 			return nil, err
-		}
-		change := &directory.GroupChange{Source: a.Source, UID: uid, Members: members, UniqueDisplay: true}
-		if uid == "" {
-			change.Edit = func(g directory.Group) (directory.Group, error) {
-				g.Display, g.Doc = name, []byte(`{}`)
-				g.Values = []directory.Value{{Path: "displayname", Text: directory.Fold(name)}}
-				return g, nil
-			}
 		}
 		no, err := d.changeGroup(ctx, by, change)
 		if _, taken := errors.AsType[*store.UniqueError](err); taken && try == 0 {
@@ -104,6 +118,24 @@ func (d *Door) join(ctx context.Context, by store.By, a directory.Account, name 
 		}
 		return no, err
 	}
+}
+
+// joining is the change that makes the account a member.
+func (d *Door) joining(ctx context.Context, a directory.Account, name string) (*directory.GroupChange, error) {
+	uid, err := d.groupNamed(ctx, a.Source, name)
+	c := &directory.GroupChange{Source: a.Source, UID: uid, Members: directory.MemberChange{Add: []string{a.UID}}, UniqueDisplay: true}
+	if uid == "" {
+		c.Edit = func(g directory.Group) (directory.Group, error) {
+			g.Display, g.Doc = name, []byte(`{}`)
+			g.Values = []directory.Value{{Path: "displayname", Text: directory.Fold(name)}}
+			return g, nil
+		}
+	}
+	return c, err
+}
+
+func leaving(a directory.Account, g directory.Ref) *directory.GroupChange {
+	return &directory.GroupChange{Source: a.Source, UID: g.UID, Members: directory.MemberChange{Remove: []string{a.UID}}}
 }
 
 func (d *Door) groupNamed(ctx context.Context, source, name string) (uid string, err error) {

@@ -55,7 +55,7 @@ func (d *Door) askIdP(w http.ResponseWriter, r *http.Request, s *session.Session
 	body, err := json.Marshal(pending{Trace: newID(), Request: request, Logout: true})
 	if err == nil {
 		err = d.engine.Store().PutLogin(r.Context(), store.Login{Digest: store.Digest(relay), Source: s.Source, Request: request.ID,
-			Browser: store.Digest(relay), Body: body, Expires: now.Add(waits)})
+			Browser: store.Digest(relay), Body: body, Expires: now.Add(2 * late)})
 	}
 	if err != nil {
 		return err

@@ -26,7 +26,8 @@ func (d *Door) me(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p, _ := d.engine.PersonByID(s.Person)
-	v := meView{Name: p.Name(), Login: p.Login, Source: d.label(s.Source), Until: minTime(s.Expires, s.IdleUntil), Limit: s.Limit.String()}
+	v := meView{Name: p.Name(), Login: p.Login, Source: d.label(s.Source), Until: minTime(s.Expires, s.IdleUntil), Limit: s.Limit.String(),
+		StepUp: "/saml/" + url.PathEscape(s.Source) + "/login?step_up=1"}
 	all, err := d.engine.WhatCan(r.Context(), p.UID, "")
 	if err != nil {
 		return err

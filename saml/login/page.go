@@ -32,10 +32,10 @@ type (
 	siteView    struct{ Site, Level, Token, Why, Until string }
 	tokenView   struct{ Name, Prefix, Ceiling, Until, Used string }
 	meView      struct {
-		Name, Login, Source, Limit string
-		Until                      time.Time
-		Sites                      []siteView
-		Tokens                     []tokenView
+		Name, Login, Source, Limit, StepUp string
+		Until                              time.Time
+		Sites                              []siteView
+		Tokens                             []tokenView
 	}
 )
 

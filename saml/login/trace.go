@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"grantbridge/access"
+	"grantbridge/provision"
 	"grantbridge/saml"
 	"grantbridge/store"
 )
@@ -35,9 +37,9 @@ func newID() string {
 	return strings.Join(out, "-")
 }
 
-// trace is what the administrator reads of an attempt. It has no value of an
+// Trace is what the administrator reads of an attempt. It has no value of an
 // attribute, no NameID and nothing of the message as it came.
-type trace struct {
+type Trace struct {
 	ID     string          `json:"id"`
 	Source string          `json:"source"`
 	At     time.Time       `json:"at"`
@@ -54,31 +56,36 @@ type trace struct {
 	Clock      string      `json:"clock_offset,omitempty"`
 	Key        string      `json:"key,omitempty"`
 	Encrypted  bool        `json:"encrypted,omitempty"`
-	Attributes []attribute `json:"attributes,omitempty"`
+	Attributes []Attribute `json:"attributes,omitempty"`
 	GroupState string      `json:"groups,omitempty"`
 	Groups     []string    `json:"group_names,omitempty"`
+	Joins      []string    `json:"joins,omitempty"`
+	Leaves     []string    `json:"leaves,omitempty"`
 	Notes      []string    `json:"notes,omitempty"`
 	Gives      []string    `json:"gives,omitempty"`
+
+	// Test is who asked for a sign-in that creates nothing; empty for all others.
+	Test string `json:"test,omitempty"`
 }
 
-// attribute is an attribute with its values redacted to their lengths.
-type attribute struct {
+// Attribute is an attribute with its values redacted to their lengths.
+type Attribute struct {
 	Name   string   `json:"name"`
 	Values []string `json:"values"`
 }
 
-func (d *Door) trace(source string) *trace {
-	return &trace{ID: newID(), Source: source, At: d.c.Now().UTC()}
+func (d *Door) trace(source string) *Trace {
+	return &Trace{ID: newID(), Source: source, At: d.c.Now().UTC()}
 }
 
-func (t *trace) note(format string, args ...any) {
+func (t *Trace) note(format string, args ...any) {
 	t.Notes = append(t.Notes, fmt.Sprintf(format, args...))
 }
 
 const maxShown = 50
 
 // identity notes what a verified assertion said.
-func (t *trace) identity(who *saml.Identity, now time.Time) {
+func (t *Trace) identity(who *saml.Identity, now time.Time) {
 	t.Issuer, t.Context, t.Key, t.Encrypted = who.Issuer, who.AuthnContext, who.Key, who.Encrypted
 	t.Subject = string(who.Subject.Kind) + " " + who.Subject.Name
 	t.Clock = now.Sub(who.IssuedAt).Round(time.Millisecond).String()
@@ -90,7 +97,7 @@ func (t *trace) identity(who *saml.Identity, now time.Time) {
 			t.note("%d attributes more", len(who.Attributes)-i)
 			break
 		}
-		shown := attribute{Name: a.Name, Values: []string{}}
+		shown := Attribute{Name: a.Name, Values: []string{}}
 		for j, v := range a.Values {
 			if j == 5 {
 				shown.Values = append(shown.Values, fmt.Sprintf("and %d more", len(a.Values)-j))
@@ -105,32 +112,48 @@ func (t *trace) identity(who *saml.Identity, now time.Time) {
 }
 
 // gives notes what the person holds now.
-func (d *Door) gives(ctx context.Context, t *trace) {
+func (d *Door) gives(ctx context.Context, t *Trace) {
 	p, ok := d.engine.PersonByID(t.Person)
 	if !ok {
 		return
 	}
-	all, err := d.engine.WhatCan(ctx, p.UID, "")
-	if err != nil {
-		return
-	}
-	count := map[access.Level]int{}
-	for _, h := range all {
-		count[h.Level]++
-	}
-	for l := access.Superuser; l > access.NoAccess; l-- {
-		if n := count[l]; n > 0 {
-			t.Gives = append(t.Gives, fmt.Sprintf("%s on %d sites", l, n))
-		}
+	if all, err := d.engine.WhatCan(ctx, p.UID, ""); err == nil {
+		t.holds(all)
 	}
 }
 
+// holds notes levels, with the rules that give them.
+func (t *Trace) holds(all []provision.Holding) {
+	sites, rules := map[access.Level]int{}, map[access.Level][]string{}
+	for _, h := range all {
+		sites[h.Level]++
+		rules[h.Level] = append(rules[h.Level], h.Rules...)
+	}
+	for l := access.Superuser; l > access.NoAccess; l-- {
+		if n := sites[l]; n > 0 {
+			by := slices.Compact(slices.Sorted(slices.Values(rules[l])))
+			t.Gives = append(t.Gives, fmt.Sprintf("%s on %d %s, by %s", l, n, plural(n, "site"), strings.Join(by, ", ")))
+		}
+	}
+	if len(all) == 0 {
+		t.note("no rule gives anything: grantbridge group list says which groups match")
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
+
 // keep stores the trace.
-func (d *Door) keep(ctx context.Context, t *trace, outcome string, reason saml.Reason) error {
+func (d *Door) keep(ctx context.Context, t *Trace, outcome string, reason saml.Reason) error {
 	body, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
+	d.c.Kept(t.Source, outcome, reason)
 	d.c.Log.Info("sign-in", "source", t.Source, "trace", t.ID, "outcome", outcome, "reason", string(reason))
 	return d.engine.Store().PutTrace(ctx, store.LoginTrace{ID: t.ID, Source: t.Source, At: t.At, Outcome: outcome, Reason: string(reason), Person: t.Person, Body: body})
 }
@@ -144,18 +167,24 @@ func refused(err error) *saml.Rejection {
 }
 
 // refuse shows the sentence and the id, and keeps the rest for the administrator.
-func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *trace, no *saml.Rejection) error {
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *Trace, no *saml.Rejection) error {
 	said := sayingOf(no)
 	t.Want, t.Got, t.Fix, t.Says = no.Want, no.Got, said.fix, said.says
 	if no.Cause != nil {
 		d.c.Log.Error("sign-in", "source", t.Source, "trace", t.ID, "reason", string(no.Reason), "error", no.Cause)
 	}
 	outcome := "refused"
+	if t.Test != "" {
+		outcome = "tested"
+	}
 	if no.Reason == linkPending || no.Reason == loginTaken {
 		outcome = "waiting"
 	}
 	if err := d.keep(r.Context(), t, outcome, no.Reason); err != nil {
 		return err
+	}
+	if t.Test != "" {
+		return d.report(w, t, nil)
 	}
 	status := http.StatusForbidden
 	if no.Reason == saml.StoreUnavailable {

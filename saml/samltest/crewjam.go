@@ -22,6 +22,9 @@ type Crewjam struct {
 	Pair Pair
 	// Session says who is signed in at a request; nil denies.
 	Session func(*http.Request) *samllib.Session
+	// Obeys makes it sign in by the first context that a request asks for, as an
+	// identity provider with a second factor does.
+	Obeys bool
 
 	mutex     sync.Mutex
 	providers map[string]*samllib.EntityDescriptor
@@ -88,7 +91,21 @@ func (c *Crewjam) idp() *samllib.IdentityProvider {
 		Key: c.Pair.Key, Certificate: c.Pair.Certificate, Logger: log.New(io.Discard, "", 0),
 		MetadataURL: at("/metadata"), SSOURL: at("/sso"), SignatureMethod: RSASHA256,
 		ServiceProviderProvider: (*crewjamSPs)(c), SessionProvider: (*crewjamSessions)(c),
+		AssertionMaker: (*crewjamAssertions)(c),
 	}
+}
+
+type crewjamAssertions Crewjam
+
+// MakeAssertion implements crewjam's AssertionMaker.
+func (c *crewjamAssertions) MakeAssertion(r *samllib.IdpAuthnRequest, s *samllib.Session) error {
+	if err := (samllib.DefaultAssertionMaker{}).MakeAssertion(r, s); err != nil {
+		return err
+	}
+	if asked := r.Request.RequestedAuthnContext; c.Obeys && asked != nil {
+		r.Assertion.AuthnStatements[0].AuthnContext.AuthnContextClassRef = &samllib.AuthnContextClassRef{Value: asked.AuthnContextClassRef}
+	}
+	return nil
 }
 
 type crewjamSPs Crewjam

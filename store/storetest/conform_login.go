@@ -81,13 +81,28 @@ func sessionHandles(k Kit, c *Clock) {
 	k.no(k.S.PutSession(ctx, newSession("s1", a, c.T)))
 	k.no(k.S.PutSession(ctx, newSession("s2", a, c.T.Add(time.Second))))
 	for i, want := range []bool{true, false} {
-		if done, err := k.S.RotateSession(ctx, store.Digest("handle s1"), store.Digest(fmt.Sprint("new", i))); err != nil || done != want {
+		raised := store.Session{Digest: store.Digest(fmt.Sprint("new", i)), Ceiling: "inherit", NameKey: "name", Auth: []byte(`{}`), Expires: c.T.Add(1000 * time.Hour)}
+		if done, err := k.S.RaiseSession(ctx, store.Digest("handle s1"), raised); err != nil || done != want {
 			k.T.Errorf("rotation %d: got %v, %v", i, done, err)
 		}
 	}
 	if _, err := k.session("handle s1"); !errors.Is(err, store.ErrNotFound) {
 		k.T.Error("the old handle opens the session")
 	}
+	if got, err := k.session("new0"); err != nil || !got.Expires.Equal(newSession("s1", a, c.T).Expires) || got.Ceiling != "inherit" {
+		k.T.Errorf("a raised session is %+v (%v); its end must not move on", got.Session, err)
+	}
+	k.Read(func(v *store.View) error {
+		for q, want := range map[store.SessionQuery]int{{Limit: 9}: 2, {Limit: 1}: 1, {Source: "okta", Limit: 9}: 2, {Source: "entra", Limit: 9}: 0, {ID: "s2", Limit: 9}: 1, {Person: access.PersonID(a.Person), Limit: 9}: 2, {Person: 9999, Limit: 9}: 0} {
+			if all, err := v.LiveSessions(ctx, q, c.T); err != nil || len(all) != want {
+				k.T.Errorf("%+v: got %d sessions, want %d (%v)", q, len(all), want, err)
+			}
+		}
+		if all, err := v.LiveSessions(ctx, store.SessionQuery{Limit: 9}, c.T.Add(1000*time.Hour)); err != nil || len(all) != 0 {
+			k.T.Errorf("after all ends %d sessions live (%v)", len(all), err)
+		}
+		return nil
+	})
 	later := c.T.Add(2 * time.Hour)
 	k.no(k.S.UseSession(ctx, "s1", later))
 	k.no(k.S.UseSession(ctx, "s1", c.T))
@@ -201,7 +216,7 @@ func sweeping(k Kit, c *Clock) {
 	}
 	k.no(k.S.SweepLogins(ctx, later.Add(time.Second), later))
 	k.Read(func(v *store.View) error {
-		ts, err := v.Traces(ctx, 10)
+		ts, err := v.Traces(ctx, store.TraceQuery{Limit: 10})
 		if len(ts) != 1 || ts[0].ID != "new-words" {
 			k.T.Errorf("got %+v", ts)
 		}
@@ -237,6 +252,18 @@ func subjectLinks(k Kit, c *Clock) {
 	p := store.PendingLink{Source: "okta", Subject: "nameid:x", Login: "b", Trace: "some-words", First: c.T, Last: c.T}
 	k.no(k.S.PutPendingLink(ctx, p))
 	k.Refused(&store.LinkSubject{Source: "entra", Subject: "nameid:x", Account: b.UID}, store.ErrNotFound)
+	k.Refused(&store.RefuseSubject{Source: "okta", Subject: "nameid:y"}, store.ErrNotFound)
+	k.Do(&store.RefuseSubject{Source: "okta", Subject: "nameid:x"})
+	k.Unchanged(&store.RefuseSubject{Source: "okta", Subject: "nameid:x"})
+	k.no(k.S.PutPendingLink(ctx, p)) // trying again does not help
+	k.Read(func(v *store.View) error {
+		refused, err := v.SubjectRefused(ctx, "okta", "nameid:x")
+		other, err2 := v.SubjectRefused(ctx, "entra", "nameid:x")
+		if !refused || other {
+			k.T.Errorf("refused %v, and of another source %v", refused, other)
+		}
+		return errors.Join(err, err2)
+	})
 	k.Do(&store.LinkSubject{Source: "okta", Subject: "nameid:x", Account: b.UID})
 	k.Unchanged(&store.LinkSubject{Source: "okta", Subject: "nameid:x", Account: b.UID})
 	var unique *store.UniqueError
@@ -264,4 +291,43 @@ func subjectLinks(k Kit, c *Clock) {
 		}
 		return err
 	})
+}
+
+func metadata(k Kit, c *Clock) {
+	ctx := context.Background()
+	k.Source("okta", false)
+	k.Refused(&store.TrustSAMLKeys{Source: "okta", Trusted: []string{"a"}}, store.ErrNotFound)
+	if err := k.S.AskSAMLMetadata(ctx, "okta"); !errors.Is(err, store.ErrNotFound) {
+		k.T.Errorf("asked for metadata that are not fetched: %v", err)
+	}
+	due, next := time.Time{}, c.T.Add(time.Hour)
+	claim := func(url string, was time.Time, want bool) {
+		k.T.Helper()
+		if done, err := k.S.ClaimSAMLMetadata(ctx, "okta", url, was, next); err != nil || done != want {
+			k.T.Errorf("claim: got %v, %v, want %v", done, err, want)
+		}
+	}
+	claim("https://a", due, true)
+	claim("https://a", due, false) // another replica
+	m := store.SAMLMetadata{Source: "okta", URL: "https://a", Document: []byte("<md/>"), ETag: `"1"`, Fetched: c.T, Next: next, Failure: "none"}
+	k.Do(&store.TrustSAMLKeys{Source: "okta", Trusted: []string{"b", "a"}})
+	k.Unchanged(&store.TrustSAMLKeys{Source: "okta", Trusted: []string{"a", "b", "a"}})
+	k.no(k.S.PutSAMLMetadata(ctx, m))
+	m.Trusted = []string{"a", "b"}
+	read := func() (got []store.SAMLMetadata) {
+		k.Read(func(v *store.View) (err error) { got, err = v.SAMLMetadata(ctx); return err })
+		return got
+	}
+	if diff := cmp.Diff([]store.SAMLMetadata{m}, read()); diff != "" {
+		k.T.Errorf("kept (-want +got):\n%s", diff)
+	}
+	claim("https://a", next, true)
+	if got := read(); string(got[0].Document) != "<md/>" {
+		k.T.Errorf("a claim lost %+v", got)
+	}
+	k.no(k.S.AskSAMLMetadata(ctx, "okta"))
+	claim("https://b", due, true)
+	if got := read(); got[0].URL != "https://b" || got[0].Document != nil || len(got[0].Trusted) != 0 {
+		k.T.Errorf("another URL began with %+v", got)
+	}
 }

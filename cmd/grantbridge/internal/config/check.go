@@ -19,7 +19,6 @@ var (
 	formats    = []string{"text", "json"}
 	profiles   = []string{"auto", "strict", "entra", "okta", "onelogin", "jumpcloud", "ping", "rippling", "authentik", "generic"}
 	lifecycles = []string{"veto", "own"}
-	samlGroups = []string{"apply", "report", "ignore"}
 
 	sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 	slugForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,126}$`)
@@ -37,6 +36,7 @@ func (c *Config) check(d *strict.Document) {
 	for _, n := range c.SourceNames() {
 		checkSource(d, "sources."+n, n, c.Sources[n])
 	}
+	c.checkSignIn(d)
 	c.checkEvents(d)
 }
 
@@ -132,12 +132,22 @@ func checkSource(d *strict.Document, at, name string, s Source) {
 	}
 	if s.SAML != nil {
 		checkSAML(d, at+".saml", s.SAML)
-		if s.SCIM != nil && s.SAML.Groups == "apply" {
-			d.Problem(at+".saml.groups", "SCIM says who is in a group of this source; write report, or two would overrule each other")
+		if s.SAML.Groups == "apply" {
+			checkOneAuthority(d, at+".saml.groups", s)
 		}
 	}
 	if s.LDAP != nil {
 		checkLDAP(d, at+".ldap", s.LDAP)
+	}
+}
+
+// checkOneAuthority keeps two doors from overruling each other.
+func checkOneAuthority(d *strict.Document, at string, s Source) {
+	switch {
+	case s.SCIM != nil:
+		d.Problem(at, "SCIM says who is in a group of this source; write report, or two would overrule each other")
+	case s.LDAP != nil:
+		d.Problem(at, "the directory says who is in a group of this source; write report, or two would overrule each other")
 	}
 }
 
@@ -154,24 +164,6 @@ func checkSCIM(d *strict.Document, at string, s *SCIM) {
 
 // minToken keeps out passwords; a bearer token is stored with a fast hash.
 const minToken = 16
-
-func checkSAML(d *strict.Document, at string, s *SAML) {
-	switch {
-	case s.MetadataFile == "" && s.MetadataURL == "":
-		d.Problem(at, "the identity provider's metadata is missing; give metadata_file or metadata_url")
-	case s.MetadataFile != "" && s.MetadataURL != "":
-		d.Problem(at+".metadata_url", "metadata_file and metadata_url are both given; keep one")
-	case s.MetadataURL != "" && !strings.HasPrefix(s.MetadataURL, "https://"):
-		d.Problem(at+".metadata_url", "metadata must come over https")
-	}
-	oneOf(d, at+".groups", s.Groups, samlGroups)
-	oneOf(d, at+".provision", s.Provision, []string{"off", "link-only", "review", "create"})
-	oneOf(d, at+".idp_initiated", s.IDPInitiated, []string{"off", "bounce", "on"})
-	oneOf(d, at+".mfa.ceiling", s.MFA.Ceiling, []string{"noaccess", "view", "write", "admin"})
-	if (s.KeyFile == "") != (s.CertificateFile == "") {
-		d.Problem(at+".key_file", "key_file and certificate_file go together; give both")
-	}
-}
 
 // checkFilter finds the commonest slips; the directory says the rest.
 func checkFilter(d *strict.Document, at, filter string) {
@@ -204,5 +196,6 @@ func (l *Loaded) Warnings() []string {
 	for _, p := range slices.Sorted(maps.Keys(l.literal)) {
 		out = append(out, fmt.Sprintf("%s stands in the file as plain text; use ${NAME} or %s_file", p, p[strings.LastIndexByte(p, '.')+1:]))
 	}
+	out = append(out, l.openSignIn()...)
 	return append(append(out, l.missing...), l.unusedSchemas()...)
 }

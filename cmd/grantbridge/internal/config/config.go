@@ -29,6 +29,7 @@ type Config struct {
 	TrustedProxies    []string `yaml:"trusted_proxies" jsonschema_description:"networks of the proxies in front whose X-Forwarded-For is believed"`
 	SCIMLog           SCIMLog  `yaml:"scim_log" jsonschema_description:"what is kept of SCIM requests, for grantbridge scim log"`
 	Limits            Limits   `yaml:"limits" jsonschema_description:"bounds of the guard; a mapping's own limits come first"`
+	Sessions          Sessions `yaml:"sessions" jsonschema_description:"how long somebody is signed in"`
 	Sites             []Site   `yaml:"sites" jsonschema_description:"sites to start with; also: grantbridge site add"`
 	// SCIMSchemas are files with one schema each.
 	SCIMSchemas []string `yaml:"scim_schemas" jsonschema_description:"files with a SCIM schema each (RFC 7643 7, JSON): attributes of your own, or tighter ones of the core"`
@@ -65,6 +66,7 @@ type Source struct {
 	SCIM      *SCIM  `yaml:"scim" jsonschema_description:"it pushes people and groups"`
 	SAML      *SAML  `yaml:"saml" jsonschema_description:"its people sign in"`
 	LDAP      *LDAP  `yaml:"ldap" jsonschema_description:"it is a directory that is read"`
+	Disabled  bool   `yaml:"disabled" jsonschema_description:"all its doors are shut, it gives nothing, and its sessions end"`
 	Lifecycle string `yaml:"lifecycle" jsonschema_description:"veto: who it deactivates is suspended everywhere; own: loses only what it gives" jsonschema:"enum=veto,enum=own"`
 }
 
@@ -81,42 +83,15 @@ type SCIM struct {
 	GroupSchemas []string `yaml:"group_schemas" jsonschema_description:"which of scim_schemas its groups have, by URN"`
 }
 
-// SAML is a source's SAML door.
-type SAML struct {
-	MetadataFile    string      `yaml:"metadata_file" jsonschema_description:"the identity provider's metadata"`
-	MetadataURL     string      `yaml:"metadata_url" jsonschema_description:"where to fetch it, instead of metadata_file"`
-	EntityID        string      `yaml:"entity_id" jsonschema_description:"our entity id; default is the metadata URL of the source"`
-	Subject         SAMLSubject `yaml:"subject" jsonschema_description:"what names a person for ever"`
-	GroupsAttribute string      `yaml:"groups_attribute" jsonschema_description:"the attribute that lists the groups"`
-	Groups          string      `yaml:"groups" jsonschema_description:"what a sign-in's groups do" jsonschema:"enum=apply,enum=report,enum=ignore"`
-	Provision       string      `yaml:"provision" jsonschema_description:"what a sign-in may do to accounts" jsonschema:"enum=off,enum=link-only,enum=review,enum=create"`
-	IDPInitiated    string      `yaml:"idp_initiated" jsonschema_description:"what becomes of an answer that nobody asked for" jsonschema:"enum=off,enum=bounce,enum=on"`
-	Label           string      `yaml:"label" jsonschema_description:"the button's text; default is the source's name"`
-	Domains         []string    `yaml:"domains" jsonschema_description:"e-mail domains whose people sign in here"`
-	MFA             SAMLMFA     `yaml:"mfa" jsonschema_description:"what a sign-in without a second factor may do"`
-	KeyFile         string      `yaml:"key_file" jsonschema_description:"our RSA key (PEM), for signed requests, logout and encrypted assertions"`
-	CertificateFile string      `yaml:"certificate_file" jsonschema_description:"its certificate (PEM)"`
-}
-
-// SAMLMFA says which sign-ins are strong.
-type SAMLMFA struct {
-	Contexts []string `yaml:"contexts" jsonschema_description:"authentication contexts that are strong; empty asks for none"`
-	Ceiling  string   `yaml:"ceiling" jsonschema_description:"the most that a session without one carries"`
-}
-
-// SAMLSubject says what names a person in an assertion.
-type SAMLSubject struct {
-	Attribute string `yaml:"attribute" jsonschema_description:"attribute that equals the account's externalId; empty is a persistent NameID"`
-}
-
 // Default is the configuration of an empty file.
 func Default() Config {
 	return Config{
-		Listen:  "127.0.0.1:8480",
-		Store:   "sqlite:grantbridge.db",
-		Zone:    "UTC",
-		Log:     Log{Level: "info", Format: "text"},
-		SCIMLog: SCIMLog{Keep: Duration(14 * 24 * time.Hour), Bodies: true},
+		Listen:   "127.0.0.1:8480",
+		Store:    "sqlite:grantbridge.db",
+		Zone:     "UTC",
+		Log:      Log{Level: "info", Format: "text"},
+		SCIMLog:  SCIMLog{Keep: Duration(14 * 24 * time.Hour), Bodies: true},
+		Sessions: Sessions{Lifetime: Duration(12 * time.Hour), Idle: Duration(time.Hour), Traces: Duration(14 * 24 * time.Hour)},
 		Limits: Limits{
 			PeopleChanged: "20%", PeopleRemoved: "5%", SuperusersAtLeast: 1,
 			MaxStaleness: Duration(5 * time.Second), RemovalBurst: 100,
@@ -137,11 +112,7 @@ func (c *Config) setDefaults() {
 			s.SCIM.setDefaults()
 		}
 		if s.SAML != nil {
-			orElse(&s.SAML.Groups, "report")
-			orElse(&s.SAML.GroupsAttribute, "groups")
-			orElse(&s.SAML.Provision, "link-only")
-			orElse(&s.SAML.IDPInitiated, "off")
-			orElse(&s.SAML.MFA.Ceiling, "admin")
+			s.SAML.setDefaults()
 		}
 		if s.LDAP != nil {
 			s.LDAP.setDefaults()
@@ -164,7 +135,7 @@ func (c *Config) SourceNames() []string { return slices.Sorted(maps.Keys(c.Sourc
 func (c *Config) StoreSources() []store.Source {
 	out := make([]store.Source, 0, len(c.Sources))
 	for _, n := range c.SourceNames() {
-		out = append(out, store.Source{Name: n, Veto: c.Sources[n].Lifecycle == "veto"})
+		out = append(out, store.Source{Name: n, Veto: c.Sources[n].Lifecycle == "veto", Disabled: c.Sources[n].Disabled})
 	}
 	return out
 }

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"grantbridge/saml"
+	"grantbridge/saml/login"
 )
 
 const exampleFile = "../../../../config.example.yaml"
@@ -25,7 +28,7 @@ func example(t *testing.T) (plain, whole *Loaded) {
 	if plain, err = Parse("config.example.yaml", text, noEnv); err != nil {
 		t.Fatalf("the example is refused:\n%v", err)
 	}
-	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|provision|idp_initiated|label|domains|mfa|certificate_file|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|published_key_files|streams|matomo|delivery|audience|events|sources|endpoint|authorization_file|- \{id):.*)$`)
+	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|metadata|groups_[a-z_]+|authn_context|force_authn|max_authn_age|signed|encrypted|expired_certificates|sign_requests|request_binding|nameid_format|clock_skew|max_age|login_ttl|next_key_file|next_certificate_file|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|provision|idp_initiated|label|domains|mfa|certificate_file|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|published_key_files|streams|matomo|delivery|audience|events|sources|endpoint|authorization_file|- \{id):.*)$`)
 	full := commented.ReplaceAllStringFunc(string(text), func(l string) string { return strings.Replace(l, "# ", "", 1) })
 	full = strings.Replace(full, "sites: []\n", "sites:\n", 1)
 	full = strings.Replace(full, `signing_key_file: ""`, "signing_key_file: events.pem", 1)
@@ -90,8 +93,11 @@ func keys(t reflect.Type) []string {
 
 func TestExampleInFullIsReadWhole(t *testing.T) {
 	_, whole := example(t)
-	if s := whole.Sources["okta"].SAML; s == nil || s.Subject.Attribute != "externalId" {
-		t.Errorf("saml of okta is %+v", s)
+	want := &SAML{MetadataFile: "okta.xml", Subject: SAMLSubject{Attribute: "externalId"}, MFA: SAMLMFA{Contexts: []string{"https://refeds.org/profile/mfa"}},
+		GroupsAttributes: []string{}, Domains: []string{}, AuthnContext: []string{}}
+	want.setDefaults()
+	if diff := cmp.Diff(want, whole.Sources["okta"].SAML); diff != "" {
+		t.Errorf("saml of okta in the example differs from the defaults (-default +example):\n%s", diff)
 	}
 	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Filter == "" || l.Page != 1000 {
 		t.Errorf("ldap of corp-ldap is %+v", l)
@@ -101,5 +107,39 @@ func TestExampleInFullIsReadWhole(t *testing.T) {
 	}
 	if len(whole.Sites) != 1 {
 		t.Errorf("sites are %v", whole.Sites)
+	}
+}
+
+// TestEveryKeyThatARefusalNamesIsAKey: what to change must be something that can
+// be changed.
+func TestEveryKeyThatARefusalNamesIsAKey(t *testing.T) {
+	known := keys(reflect.TypeFor[Config]())
+	fixes := login.Fixes()
+	for _, r := range saml.Reasons() {
+		fixes[r] = r.Fix()
+	}
+	named := regexp.MustCompile(`\b[a-z]+(?:[_.][a-z]+)+\b|\b([a-z_]+)(?: of (?:the|that) source)|\bTake ([a-z]+) out of the source`)
+	seen := 0
+	for reason, fix := range fixes {
+		for _, m := range named.FindAllStringSubmatch(fix, -1) {
+			word := strings.TrimSpace(m[0])
+			if m[1]+m[2] != "" {
+				word = m[1] + m[2]
+			}
+			for _, key := range strings.Split(word, ".") {
+				if seen++; !slices.Contains(known, key) {
+					t.Errorf("%s says to change %s, which is no key: %s", reason, word, fix)
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("found %d keys in the texts; does the expression still find them?", seen)
+	}
+	for _, text := range []string{"clock_skew: 90s", "login_ttl: 20m", "max_age: 10m", "authn_context: [a]", "max_authn_age: 1h", "force_authn: true",
+		"groups_form: dn", "idp_initiated: bounce", "subject: {attribute: uid}", "signed: both", "expired_certificates: refuse", "provision: review"} {
+		if _, err := Parse("c.yaml", []byte("sources:\n  o: {saml: {metadata_file: f, "+text+"}}"), noEnv); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

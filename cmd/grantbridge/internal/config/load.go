@@ -90,9 +90,9 @@ func (l *Loaded) anchor(dir string) {
 			at(dir, &s.SCIM.Auth.JWT.JWKSFile)
 		}
 		if s.SAML != nil {
-			at(dir, &s.SAML.MetadataFile)
-			at(dir, &s.SAML.KeyFile)
-			at(dir, &s.SAML.CertificateFile)
+			for _, f := range s.SAML.files() {
+				at(dir, f.path)
+			}
 		}
 		if s.LDAP != nil {
 			at(dir, &s.LDAP.BindPasswordFile)
@@ -190,7 +190,9 @@ func (l *Loaded) missingFiles() []string {
 			note("sources."+n+".scim.auth.jwt.jwks_file", s.SCIM.Auth.JWT.JWKSFile)
 		}
 		if s.SAML != nil {
-			note("sources."+n+".saml.metadata_file", s.SAML.MetadataFile)
+			for _, f := range s.SAML.files() {
+				note("sources."+n+".saml."+f.key, *f.path)
+			}
 		}
 		if s.LDAP != nil {
 			note("sources."+n+".ldap.bind_password_file", s.LDAP.BindPasswordFile)
@@ -265,6 +267,9 @@ func (l *Loaded) LooseFiles() []string {
 	for _, n := range l.SourceNames() {
 		if s := l.Sources[n]; s.SCIM != nil {
 			files = append(files, s.SCIM.TokenFile, s.SCIM.Auth.BasicPasswordFile)
+		}
+		if s := l.Sources[n]; s.SAML != nil {
+			files = append(files, s.SAML.KeyFile, s.SAML.NextKeyFile)
 		}
 		if s := l.Sources[n]; s.LDAP != nil {
 			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile)
