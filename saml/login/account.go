@@ -2,8 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +13,7 @@ import (
 	"grantbridge/internal/session"
 	"grantbridge/provision"
 	"grantbridge/saml"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -38,7 +37,7 @@ type known struct {
 // decide says whose account a sign-in is. It is pure. The order is the rule:
 // who has left stays out whatever the mode, and nobody is found by a name or an
 // e-mail address.
-func decide(m Mode, k known) (verdict, saml.Reason) {
+func decide(m Mode, k known) (verdict, signin.Reason) {
 	switch {
 	case k.found && k.Deleted:
 		return refuseIt, accountLeft
@@ -56,28 +55,6 @@ func decide(m Mode, k known) (verdict, saml.Reason) {
 	return refuseIt, noAccount
 }
 
-// A NameID is kept with its kind before it, so that it is never taken for an
-// external id that SCIM sent; an attribute is compared with those.
-const nameIDPrefix = "saml:nameid:"
-
-func ours(externalID string) bool { return strings.HasPrefix(externalID, nameIDPrefix) }
-
-func externalID(s saml.Subject) string {
-	if s.Kind == saml.SubjectByAttribute {
-		return s.Value
-	}
-	return nameIDPrefix + s.Value
-}
-
-// subjectKey names a subject in its source.
-func subjectKey(s saml.Subject) string { return string(s.Kind) + ":" + s.Value }
-
-// nameKey finds the sessions of a NameID.
-func nameKey(n saml.NameID) string {
-	sum := sha256.Sum256([]byte(n.Value))
-	return hex.EncodeToString(sum[:])
-}
-
 // auth is what a session keeps of its sign-in.
 type auth struct {
 	Ref     saml.SessionRef `json:"ref"`
@@ -89,8 +66,8 @@ type auth struct {
 
 // enter finds or makes the account, does what the groups say and makes the
 // session.
-func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (handle string, no *saml.Rejection, err error) {
-	by := store.By{Actor: "saml:" + name, Via: "saml", Reason: "sign-in " + p.Trace.ID, Lane: store.LaneLogin}
+func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (handle string, no *signin.Rejection, err error) {
+	by := store.By{Actor: s.protocol() + ":" + name, Via: s.protocol(), Reason: "sign-in " + p.Trace.ID, Lane: store.LaneLogin}
 	account, no, err := d.account(ctx, by, name, s, p)
 	if no != nil || err != nil {
 		return "", no, err
@@ -103,8 +80,9 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (hand
 		return "", nil, err
 	}
 	in := session.SignIn{Person: access.PersonID(account.Person), Account: account.ID, Source: name, Ceiling: "inherit",
-		NameKey: nameKey(p.Identity.NameID), Until: p.Identity.SessionNotOnOrAfter}
-	a := auth{Ref: p.Identity.Session(), Context: p.Identity.AuthnContext, Trace: p.Trace.ID, Strong: len(s.Strong) == 0}
+		NameKey: p.NameKey, Until: p.Identity.Until}
+	a := p.Auth
+	a.Context, a.Trace, a.Strong = p.Identity.AuthnContext, p.Trace.ID, len(s.Strong) == 0
 	if !p.Identity.AuthnInstant.IsZero() {
 		a.Instant = p.Identity.AuthnInstant.Unix()
 	}
@@ -136,7 +114,7 @@ func orNone(s string) string {
 }
 
 // account is whose account the sign-in is.
-func (d *Door) account(ctx context.Context, by store.By, name string, s Source, p parked) (directory.Account, *saml.Rejection, error) {
+func (d *Door) account(ctx context.Context, by store.By, name string, s Source, p parked) (directory.Account, *signin.Rejection, error) {
 	profile := profileOf(p.Identity)
 	for range 2 { // once more when somebody made the account meanwhile
 		k, err := d.look(ctx, name, p.Identity.Subject, profile.login)
@@ -154,14 +132,14 @@ func (d *Door) account(ctx context.Context, by store.By, name string, s Source, 
 				if u.Attribute == "externalId" {
 					continue
 				}
-				return a, d.wait(ctx, name, p, profile, loginTaken), nil
+				return a, d.pend(ctx, name, p, profile, loginTaken), nil
 			}
 			if errors.Is(err, provision.ErrUnknownSource) {
 				return a, refusal(sourceDisabled, "the source switched on", "switched off"), nil
 			}
 			return a, nil, err
 		case askAdmin:
-			return directory.Account{}, d.wait(ctx, name, p, profile, why), nil
+			return directory.Account{}, d.pend(ctx, name, p, profile, why), nil
 		}
 		return directory.Account{}, refusal(why, "an active account of this subject", "none"), nil
 	}
@@ -175,9 +153,9 @@ func how(k known) string {
 	return "external id"
 }
 
-func (d *Door) look(ctx context.Context, source string, subject saml.Subject, login string) (k known, err error) {
+func (d *Door) look(ctx context.Context, source string, subject signin.Subject, login string) (k known, err error) {
 	err = d.engine.Store().Read(ctx, func(v *store.View) error {
-		a, err := v.SubjectAccount(ctx, source, subjectKey(subject), externalID(subject))
+		a, err := v.SubjectAccount(ctx, source, subject.Key(), subject.ExternalID)
 		switch {
 		case err == nil:
 			k.found, k.SubjectAccount = true, a
@@ -191,10 +169,10 @@ func (d *Door) look(ctx context.Context, source string, subject saml.Subject, lo
 	return k, err
 }
 
-// wait notes that an administrator must say whose sign-in this is.
-func (d *Door) wait(ctx context.Context, source string, p parked, f profile, why saml.Reason) *saml.Rejection {
+// pend notes that an administrator must say whose sign-in this is.
+func (d *Door) pend(ctx context.Context, source string, p parked, f profile, why signin.Reason) *signin.Rejection {
 	now := d.c.Now()
-	err := d.engine.Store().PutPendingLink(ctx, store.PendingLink{Source: source, Subject: subjectKey(p.Identity.Subject),
+	err := d.engine.Store().PutPendingLink(ctx, store.PendingLink{Source: source, Subject: p.Identity.Subject.Key(),
 		Login: f.login, Email: f.mail, Trace: p.Trace.ID, First: now, Last: now})
 	no := refusal(why, "an account of this subject", "none; it waits for an administrator")
 	no.Cause = err
@@ -205,7 +183,7 @@ func (d *Door) wait(ctx context.Context, source string, p parked, f profile, why
 func (d *Door) create(ctx context.Context, by store.By, source string, p parked, f profile) (directory.Account, error) {
 	r, err := d.engine.Apply(ctx, by, &directory.AccountChange{Source: source, UniqueLogin: true,
 		Edit: func(directory.Account) (directory.Account, error) {
-			return f.account(externalID(p.Identity.Subject))
+			return f.account(p.Identity.Subject.ExternalID)
 		}})
 	if err == nil {
 		p.Trace.note("the account %s was made", r.Account.UID)
@@ -213,7 +191,7 @@ func (d *Door) create(ctx context.Context, by store.By, source string, p parked,
 	return r.Account, err
 }
 
-// profile is what an assertion says of a person beside the subject.
+// profile is what a sign-in says of a person beside the subject.
 type profile struct{ login, display, given, family, mail string }
 
 // The names that identity providers use, first found first.
@@ -225,20 +203,20 @@ var (
 	familyNames  = []string{"urn:oid:2.5.4.4", "sn", "lastName", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"}
 )
 
-func profileOf(who *saml.Identity) profile {
+func profileOf(who *signin.Identity) profile {
 	first := func(names []string) string {
 		for _, n := range names {
 			for _, a := range who.Attributes {
-				if a.Name == n && len(a.Values) > 0 && strings.TrimSpace(a.Values[0].Text) != "" {
-					return strings.TrimSpace(a.Values[0].Text)
+				if a.Name == n && len(a.Values) > 0 && strings.TrimSpace(a.Values[0]) != "" {
+					return strings.TrimSpace(a.Values[0])
 				}
 			}
 		}
 		return ""
 	}
 	f := profile{login: first(loginNames), display: first(displayNames), given: first(givenNames), family: first(familyNames), mail: first(mailNames)}
-	if f.login == "" && who.NameID.Format == saml.FormatEmail {
-		f.login = who.NameID.Value
+	if f.login == "" {
+		f.login = who.Login
 	}
 	if f.login == "" {
 		f.login = f.mail

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -102,20 +103,24 @@ func (d *Door) send(w http.ResponseWriter, r *http.Request, t *trace, s Source, 
 	now := d.c.Now()
 	message, request, err := s.Provider.Login(relay, saml.LoginOptions{}, now)
 	if err != nil {
-		return d.refuse(w, r, t, refused(err))
-	}
-	body, err := json.Marshal(pending{Trace: t.ID, Return: back, Request: request})
-	if err != nil {
-		return err
+		return d.refuse(w, r, t, err)
 	}
 	browser := d.c.Sessions.Browser(w, r, waits)
-	err = d.engine.Store().PutLogin(r.Context(), store.Login{
-		Digest: store.Digest(relay), Source: t.Source, Request: request.ID, Browser: store.Digest(browser), Body: body, Expires: now.Add(waits),
-	})
+	err = d.wait(r.Context(), store.Login{Digest: store.Digest(relay), Source: t.Source, Request: request.ID, Browser: store.Digest(browser)},
+		pending{Trace: t.ID, Return: back, Request: request})
 	if err != nil {
 		return err
 	}
 	return d.post(w, r, message, "Sign in")
+}
+
+// wait keeps what is under way until it is answered.
+func (d *Door) wait(ctx context.Context, l store.Login, p pending) (err error) {
+	if l.Body, err = json.Marshal(p); err != nil {
+		return err
+	}
+	l.Expires = d.c.Now().Add(waits)
+	return d.engine.Store().PutLogin(ctx, l)
 }
 
 // post sends a message off, as its binding has it.

@@ -7,7 +7,7 @@ import (
 
 	"grantbridge/directory"
 	"grantbridge/provision"
-	"grantbridge/saml"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -15,7 +15,7 @@ import (
 // groups that are present are applied: absent and overage are unknown, and empty
 // is what a broken filter sends too. They change memberships of this source and
 // of nothing else.
-func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Account, p parked) (*saml.Rejection, error) {
+func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Account, p parked) (*signin.Rejection, error) {
 	g := p.Identity.Groups
 	if s.Groups == Ignore {
 		return nil, nil
@@ -29,7 +29,7 @@ func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Ac
 	if err != nil {
 		return nil, err
 	}
-	if g.State != saml.GroupsPresent {
+	if g.State != signin.GroupsPresent {
 		p.Trace.note("the groups are %s, which changes nothing; %d memberships stay", g.State, len(have))
 		if g.Hint != "" {
 			p.Trace.note("%s", g.Hint)
@@ -65,7 +65,7 @@ func differ(have []directory.Ref, want []string) (join []string, leave []directo
 	return join, leave
 }
 
-func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *trace, join []string, leave []directory.Ref) (*saml.Rejection, error) {
+func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *trace, join []string, leave []directory.Ref) (*signin.Rejection, error) {
 	for _, g := range leave {
 		change := &directory.GroupChange{Source: a.Source, UID: g.UID, Members: directory.MemberChange{Remove: []string{a.UID}}}
 		if no, err := d.changeGroup(ctx, by, change); no != nil || err != nil {
@@ -83,7 +83,7 @@ func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account
 
 // join makes the account a member of the group, which is made when the source
 // has none of that name.
-func (d *Door) join(ctx context.Context, by store.By, a directory.Account, name string) (*saml.Rejection, error) {
+func (d *Door) join(ctx context.Context, by store.By, a directory.Account, name string) (*signin.Rejection, error) {
 	members := directory.MemberChange{Add: []string{a.UID}}
 	for try := 0; ; try++ {
 		uid, err := d.groupNamed(ctx, a.Source, name)
@@ -119,7 +119,7 @@ func (d *Door) groupNamed(ctx context.Context, source, name string) (uid string,
 	return uid, err
 }
 
-func (d *Door) changeGroup(ctx context.Context, by store.By, c *directory.GroupChange) (*saml.Rejection, error) {
+func (d *Door) changeGroup(ctx context.Context, by store.By, c *directory.GroupChange) (*signin.Rejection, error) {
 	_, err := d.engine.Apply(ctx, by, c)
 	if errors.Is(err, provision.ErrUnknownSource) {
 		return refusal(sourceDisabled, "the source switched on", "switched off"), nil

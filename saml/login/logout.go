@@ -9,6 +9,7 @@ import (
 
 	"grantbridge/internal/session"
 	"grantbridge/saml"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -146,7 +147,7 @@ func (d *Door) sloAnswer(w http.ResponseWriter, r *http.Request, name string, s 
 	if _, no := s.Provider.AcceptLogoutResponse(in, expected, now); no != nil {
 		t := d.trace(name)
 		t.Want, t.Got, t.Fix = no.Want, no.Got, no.Fix()
-		if err := d.keep(r.Context(), t, "logout", no.Reason); err != nil {
+		if err := d.keep(r.Context(), t, "logout", signin.Reason(no.Reason)); err != nil {
 			return err
 		}
 		// Our session has ended before; what is unsure is the other one.
