@@ -13,6 +13,7 @@ import (
 	"grantbridge/internal/session"
 	"grantbridge/provision"
 	"grantbridge/saml"
+	"grantbridge/saml/oidc"
 	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
@@ -57,7 +58,8 @@ func decide(m Mode, k known) (verdict, signin.Reason) {
 
 // auth is what a session keeps of its sign-in.
 type auth struct {
-	Ref     saml.SessionRef `json:"ref"`
+	Ref     saml.SessionRef `json:"ref,omitzero"`
+	OIDC    oidc.SessionRef `json:"oidc,omitzero"`
 	Context string          `json:"context,omitempty"`
 	Instant int64           `json:"instant,omitempty"`
 	Strong  bool            `json:"strong"`
@@ -87,7 +89,7 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (hand
 		a.Instant = p.Identity.AuthnInstant.Unix()
 	}
 	if len(s.Strong) > 0 {
-		if a.Strong = slices.Contains(s.Strong, p.Identity.AuthnContext); !a.Strong {
+		if a.Strong = s.strong(p.Identity); !a.Strong {
 			in.Ceiling = s.Ceiling
 			p.Trace.note("the sign-in was not a strong one (%s): this session is limited to %s", orNone(a.Context), s.Ceiling)
 		}
@@ -196,11 +198,11 @@ type profile struct{ login, display, given, family, mail string }
 
 // The names that identity providers use, first found first.
 var (
-	loginNames   = []string{"urn:oid:0.9.2342.19200300.100.1.1", "uid", "userName", "username", "login", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"}
+	loginNames   = []string{"urn:oid:0.9.2342.19200300.100.1.1", "uid", "userName", "username", "login", "preferred_username", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"}
 	mailNames    = []string{"urn:oid:0.9.2342.19200300.100.1.3", "mail", "email", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"}
-	displayNames = []string{"urn:oid:2.16.840.1.113730.3.1.241", "displayName", "urn:oid:2.5.4.3", "cn", "http://schemas.microsoft.com/identity/claims/displayname"}
-	givenNames   = []string{"urn:oid:2.5.4.42", "givenName", "firstName", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname"}
-	familyNames  = []string{"urn:oid:2.5.4.4", "sn", "lastName", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"}
+	displayNames = []string{"urn:oid:2.16.840.1.113730.3.1.241", "displayName", "urn:oid:2.5.4.3", "cn", "http://schemas.microsoft.com/identity/claims/displayname", "name"}
+	givenNames   = []string{"urn:oid:2.5.4.42", "givenName", "firstName", "given_name", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname"}
+	familyNames  = []string{"urn:oid:2.5.4.4", "sn", "lastName", "family_name", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"}
 )
 
 func profileOf(who *signin.Identity) profile {

@@ -11,6 +11,7 @@ import (
 
 	"grantbridge/internal/session"
 	"grantbridge/saml"
+	"grantbridge/saml/oidc"
 	"grantbridge/store"
 )
 
@@ -22,7 +23,8 @@ const waits = 30 * time.Minute
 type pending struct {
 	Trace   string       `json:"trace"`
 	Return  string       `json:"return,omitempty"`
-	Request saml.Request `json:"request"`
+	Request saml.Request `json:"request,omitzero"`
+	OIDC    oidc.Request `json:"oidc,omitzero"`
 	Logout  bool         `json:"logout,omitempty"`
 }
 
@@ -33,13 +35,13 @@ func (d *Door) choose(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	back := here(q.Get("return"))
 	if name := d.byMail(q.Get("email")); name != "" {
-		http.Redirect(w, r, beginURL(name, back), http.StatusSeeOther)
+		http.Redirect(w, r, beginURL(d.c.Sources[name].protocol(), name, back), http.StatusSeeOther)
 		return nil
 	}
 	v := chooseView{Return: back}
 	for _, n := range d.names() {
 		v.Mail = v.Mail || len(d.c.Sources[n].Domains) > 0
-		v.Ways = append(v.Ways, way{d.label(n), beginURL(n, back)})
+		v.Ways = append(v.Ways, way{d.label(n), beginURL(d.c.Sources[n].protocol(), n, back)})
 	}
 	return d.page(w, http.StatusOK, "choose", "Sign in", v)
 }
@@ -69,8 +71,8 @@ func (d *Door) byMail(mail string) string {
 	return first
 }
 
-func beginURL(source, back string) string {
-	u := "/saml/" + source + "/login"
+func beginURL(protocol, source, back string) string {
+	u := "/" + protocol + "/" + source + "/login"
 	if back != "/me" {
 		u += "?return=" + url.QueryEscape(back)
 	}
@@ -99,6 +101,9 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) error {
 
 // send keeps the request and sends it off.
 func (d *Door) send(w http.ResponseWriter, r *http.Request, t *trace, s Source, back string) error {
+	if s.OIDC != nil {
+		return d.ask(w, r, t, s, back)
+	}
 	relay := session.NewHandle()
 	now := d.c.Now()
 	message, request, err := s.Provider.Login(relay, saml.LoginOptions{}, now)

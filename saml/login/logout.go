@@ -47,6 +47,9 @@ func (d *Door) askIdP(w http.ResponseWriter, r *http.Request, s *session.Session
 	if !ok || json.Unmarshal(s.Auth, &a) != nil {
 		return d.signedOut(w, "")
 	}
+	if src.OIDC != nil {
+		return d.askProvider(w, r, src, a)
+	}
 	relay, now := session.NewHandle(), d.c.Now()
 	message, request, err := src.Provider.LogoutRequest(a.Ref, relay, now)
 	if err != nil {

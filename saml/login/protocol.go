@@ -4,13 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 
 	"grantbridge/saml"
 	"grantbridge/saml/signin"
 )
 
-// What a protocol brings to the flow is here and in its own handlers (acs.go);
+// What a protocol brings to the flow is here and in its own handlers (acs.go,
+// callback.go);
 // from parked on nobody asks which one it was.
 
 // parked is a verified identity that waits for its browser.
@@ -23,8 +25,27 @@ type parked struct {
 	Auth    auth   `json:"auth"`
 }
 
-// protocol names what the source speaks, for the audit.
-func (s Source) protocol() string { return "saml" }
+// protocol names what the source speaks: in paths, and for the audit.
+func (s Source) protocol() string {
+	if s.OIDC != nil {
+		return "oidc"
+	}
+	return "saml"
+}
+
+// origins are where the provider's pages are, which our forms may lead to.
+func (s Source) origins() []string {
+	if s.OIDC != nil {
+		return s.OIDC.Origins()
+	}
+	return s.Origins
+}
+
+// strong reports whether a sign-in was one: by its context, or by one of its
+// methods.
+func (s Source) strong(who *signin.Identity) bool {
+	return slices.ContainsFunc(append([]string{who.AuthnContext}, who.Methods...), func(x string) bool { return slices.Contains(s.Strong, x) })
+}
 
 // ofSAML is what an assertion says, without what only SAML asks for.
 func ofSAML(t *trace, who *saml.Identity) parked {

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,7 +14,8 @@ type Identity struct {
 	Attributes []Attribute
 	Groups     Groups
 
-	AuthnContext string    // how the person signed in: a class reference; empty when not said
+	AuthnContext string    // how the person signed in: a class reference, acr; empty when not said
+	Methods      []string  // the same one by one, as amr says it (RFC 8176)
 	AuthnInstant time.Time // when, at the identity provider; zero when not said
 	IssuedAt     time.Time // when the identity provider said all this, by its clock
 	// Until is the end of the identity provider's session, which ours must not
@@ -68,3 +70,21 @@ func (r *Rejection) Error() string {
 
 // Unwrap is the internal cause, if there is one.
 func (r *Rejection) Unwrap() error { return r.Cause }
+
+// maxShown bounds what a rejection repeats of a message.
+const maxShown = 200
+
+// Printable cuts s, and replaces what a terminal or a log could choke on.
+func Printable(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+	if len(s) <= maxShown {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxShown], "") + "…"
+}
