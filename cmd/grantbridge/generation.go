@@ -13,6 +13,7 @@ import (
 	"grantbridge/mapping"
 	"grantbridge/provision"
 	"grantbridge/saml/login"
+	"grantbridge/saml/oidc"
 	"grantbridge/scim"
 	"grantbridge/scim/inspect"
 	"grantbridge/store"
@@ -27,7 +28,10 @@ type generation struct {
 	// login serves who signs in; closed says which sources it cannot serve.
 	login  *login.Door
 	closed map[string]error
-	held   string // what the guard said to the mapping file, or ""
+	// providers are those of OpenID Connect, by source: what they have read
+	// outlives a reload.
+	providers map[string]*oidc.Provider
+	held      string // what the guard said to the mapping file, or ""
 	// workers read the directories; they run while the generation is live.
 	workers *workers
 	// doubts are the warnings about it, when it was applied.
@@ -74,6 +78,10 @@ func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, e
 	}
 	g := &generation{Engine: s.engine, cfg: l, scim: door, workers: ws}
 	g.login, g.closed = s.loginDoor(l)
+	g.providers = g.login.Providers()
+	for _, p := range g.providers {
+		ws.also = append(ws.also, func(ctx context.Context) { s.followProvider(ctx, p) })
+	}
 	return g, g.bootstrap(ctx)
 }
 

@@ -16,7 +16,7 @@ import (
 	"grantbridge/saml/login"
 )
 
-// loginDoor serves the SAML doors of all sources and the pages of signing in. A
+// loginDoor serves the SAML and OpenID Connect doors of all sources and the pages of signing in. A
 // source that cannot be served is left out, with the reason: it is closed, and
 // the others go on.
 func (s *server) loginDoor(l *config.Loaded) (door *login.Door, closed map[string]error) {
@@ -26,14 +26,14 @@ func (s *server) loginDoor(l *config.Loaded) (door *login.Door, closed map[strin
 	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log,
 		Sessions: session.New(s.st, s.engine.Holder(), session.Config{Loopback: loopback})}
 	for name, src := range l.Sources {
-		if src.SAML == nil {
+		if src.SAML == nil && src.OIDC == nil {
 			continue
 		}
 		if err != nil {
 			closed[name] = err
 			continue
 		}
-		if c.Sources[name], closed[name] = loginSource(base, name, src.SAML); closed[name] != nil {
+		if c.Sources[name], closed[name] = s.loginSource(base, name, src); closed[name] != nil {
 			delete(c.Sources, name)
 			continue
 		}
@@ -42,7 +42,14 @@ func (s *server) loginDoor(l *config.Loaded) (door *login.Door, closed map[strin
 	return login.New(s.engine, c), closed
 }
 
-func loginSource(base, name string, c *config.SAML) (login.Source, error) {
+func (s *server) loginSource(base, name string, c config.Source) (login.Source, error) {
+	if c.OIDC != nil {
+		return s.oidcSource(base, name, c.OIDC)
+	}
+	return samlSource(base, name, c.SAML)
+}
+
+func samlSource(base, name string, c *config.SAML) (login.Source, error) {
 	if c.MetadataURL != "" {
 		return login.Source{}, errors.New("metadata_url is not fetched by this version; keep the metadata in metadata_file")
 	}

@@ -186,6 +186,17 @@ func (d *Door) disabled(ctx context.Context, source string) (off bool, err error
 	return off, err
 }
 
+// Providers are those of OpenID Connect, by source.
+func (d *Door) Providers() map[string]*oidc.Provider {
+	out := map[string]*oidc.Provider{}
+	for n, s := range d.c.Sources {
+		if s.OIDC != nil {
+			out[n] = s.OIDC
+		}
+	}
+	return out
+}
+
 func (d *Door) names() []string { return slices.Sorted(maps.Keys(d.c.Sources)) }
 
 func (d *Door) metadata(w http.ResponseWriter, r *http.Request) error {

@@ -15,6 +15,8 @@ const exampleFile = "../../../../config.example.yaml"
 
 func noEnv(string) (string, bool) { return "", false }
 
+var oidcKeys = regexp.MustCompile(`(?m)^( *)# ((?:oidc|issuer|client_id|client_secret|client_secret_file|client_auth|scopes|groups_claim|groups_form|groups_delimiter|groups_at_most|authn_context|force_authn|max_authn_age|clock_skew|login_ttl):.*)$`)
+
 // example reads the example, and with all its commented keys uncommented.
 func example(t *testing.T) (plain, whole *Loaded) {
 	t.Helper()
@@ -27,6 +29,7 @@ func example(t *testing.T) (plain, whole *Loaded) {
 	}
 	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|provision|idp_initiated|label|domains|mfa|certificate_file|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|published_key_files|streams|matomo|delivery|audience|events|sources|endpoint|authorization_file|- \{id):.*)$`)
 	full := commented.ReplaceAllStringFunc(string(text), func(l string) string { return strings.Replace(l, "# ", "", 1) })
+	full = oidcKeys.ReplaceAllStringFunc(full, func(l string) string { return strings.Replace(l, "# ", "", 1) })
 	full = strings.Replace(full, "sites: []\n", "sites:\n", 1)
 	full = strings.Replace(full, `signing_key_file: ""`, "signing_key_file: events.pem", 1)
 	if whole, err = Parse("config.example.yaml", []byte(full), noEnv); err != nil {
@@ -92,6 +95,9 @@ func TestExampleInFullIsReadWhole(t *testing.T) {
 	_, whole := example(t)
 	if s := whole.Sources["okta"].SAML; s == nil || s.Subject.Attribute != "externalId" {
 		t.Errorf("saml of okta is %+v", s)
+	}
+	if o := whole.Sources["entra"].OIDC; o == nil || o.Subject.Claim != "oid" || o.GroupsForm != "object-id" || o.LoginTTL == 0 {
+		t.Errorf("oidc of entra is %+v", o)
 	}
 	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Filter == "" || l.Page != 1000 {
 		t.Errorf("ldap of corp-ldap is %+v", l)
