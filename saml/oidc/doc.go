@@ -32,8 +32,8 @@
 // one exchange only when the caller spends it first, as package login does.
 //
 // Only the code flow is spoken: no token ever comes through the browser. What a
-// stranger can make us fetch is bounded: keys at most twice a minute, and nothing
-// for an answer whose request does not wait.
+// stranger can make us fetch is bounded: keys once a minute for logout tokens, and
+// nothing for an answer whose request does not wait.
 //
 // coreos/go-oidc does discovery, and verifies signature, issuer and audience once
 // more after our own checks, which are there to say which one failed.

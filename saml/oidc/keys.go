@@ -56,10 +56,12 @@ type keys struct {
 
 const (
 	keysFresh = time.Hour
-	// keysTries in keysPause keep strangers who name keys that nobody has from
-	// making us ask without end: one for those, one for a rotation meanwhile.
-	keysPause = time.Minute
-	keysTries = 2
+	// In each keysPause the keys are asked for so often at most. Whoever posts a
+	// logout token can name a key that nobody has: that is good for one, and never
+	// keeps a sign-in from finding a key that is new.
+	keysPause     = time.Minute
+	triesOfSignIn = 3
+	triesOfLogout = 1
 	maxKeys   = 200
 )
 
@@ -85,13 +87,14 @@ func (k *keys) inherit(from *keys) {
 }
 
 // find gives the keys that may have made a signature of that algorithm under that
-// id; an empty id is any. It is nil and an error when no keys could be read.
-func (k *keys) find(ctx context.Context, id, alg string) (found []crypto.PublicKey, err error) {
+// id; an empty id is any. It is nil and an error when no keys could be read. tries
+// bounds how often they were read of late, this time included.
+func (k *keys) find(ctx context.Context, id, alg string, tries int) (found []crypto.PublicKey, err error) {
 	found, stale := k.look(id, alg)
 	if len(found) > 0 && !stale {
 		return found, nil
 	}
-	k.refresh(ctx)
+	k.refresh(ctx, tries)
 	if found, _ = k.look(id, alg); len(found) > 0 {
 		return found, nil
 	}
@@ -115,7 +118,7 @@ func (k *keys) look(id, alg string) (found []crypto.PublicKey, stale bool) {
 }
 
 // refresh reads the keys, unless that was done too often just now.
-func (k *keys) refresh(ctx context.Context) {
+func (k *keys) refresh(ctx context.Context, tries int) {
 	before := k.now()
 	k.reading.Lock()
 	defer k.reading.Unlock()
@@ -124,7 +127,7 @@ func (k *keys) refresh(ctx context.Context) {
 	for len(k.tried) > 0 && now.Sub(k.tried[0]) >= keysPause {
 		k.tried = k.tried[1:]
 	}
-	late := len(k.tried) >= keysTries || k.read.After(before)
+	late := len(k.tried) >= tries || k.read.After(before)
 	if !late {
 		k.tried = append(k.tried, now)
 	}

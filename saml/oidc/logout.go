@@ -63,7 +63,7 @@ func (p *Provider) AcceptLogout(ctx context.Context, token string, replay Replay
 	if token == "" {
 		return out, Refuse(LogoutMissing, "a logout_token", "none")
 	}
-	payload, set, _, no := p.signature(ctx, token)
+	payload, set, _, no := p.signature(ctx, token, triesOfLogout)
 	if no != nil {
 		return out, no
 	}

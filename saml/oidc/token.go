@@ -54,12 +54,12 @@ func readHeader(token string) (header, *signin.Rejection) {
 
 // signature finds the keys that may have signed a token, and verifies that one of
 // them did. What it returns is the signed payload.
-func (p *Provider) signature(ctx context.Context, token string) ([]byte, *oidclib.StaticKeySet, header, *signin.Rejection) {
+func (p *Provider) signature(ctx context.Context, token string, tries int) ([]byte, *oidclib.StaticKeySet, header, *signin.Rejection) {
 	h, no := readHeader(token)
 	if no != nil {
 		return nil, nil, h, no
 	}
-	found, err := p.keys.find(ctx, h.Kid, h.Alg)
+	found, err := p.keys.find(ctx, h.Kid, h.Alg, tries)
 	if err != nil {
 		return nil, nil, h, caused(Refuse(KeysUnreachable, "the provider's keys", "none"), err)
 	}
@@ -77,7 +77,7 @@ func (p *Provider) signature(ctx context.Context, token string) ([]byte, *oidcli
 // verified verifies an ID token (OpenID Connect Core section 3.1.3.7). The
 // library has the last word: what it refuses is refused.
 func (p *Provider) verified(ctx context.Context, t tokens, nonce string, r Request, now time.Time) (claims, header, *signin.Rejection) {
-	payload, set, h, no := p.signature(ctx, t.ID)
+	payload, set, h, no := p.signature(ctx, t.ID, triesOfSignIn)
 	if no != nil {
 		return nil, h, no
 	}
