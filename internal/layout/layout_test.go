@@ -70,7 +70,7 @@ var forbidden = []struct {
 }
 
 // testOnly are libraries that must never reach the binary.
-var testOnly = []string{"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "testing"}
+var testOnly = []string{"github.com/zitadel/oidc", "pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "testing"}
 
 // noNames are what a package is called when nobody knew what it is for.
 var noNames = []string{"util", "utils", "common", "base", "model", "models", "helper", "helpers", "misc", "shared", "lib", "types"}

@@ -35,6 +35,11 @@ func (p *Provider) Accept(ctx context.Context, a Answer, r Request, browser stri
 	if no := p.conditions(c, r, now); no != nil {
 		return nil, no
 	}
+	if p.c.UserInfo {
+		if no := p.complete(ctx, m, c, t.Access); no != nil {
+			return nil, no
+		}
+	}
 	if id, no = p.identity(c); no != nil {
 		return nil, no
 	}

@@ -27,6 +27,10 @@ type Config struct {
 	Callback, LoggedOut string
 	Scopes              []string // default openid, profile, email
 
+	// UserInfo asks the userinfo endpoint for what the ID token leaves out of a
+	// person: attributes and groups, never who it is.
+	UserInfo bool
+
 	Subject string // the claim that names a person for ever; default sub
 	Groups  GroupRule
 

@@ -19,6 +19,7 @@ type metadata struct {
 	Token         string   `json:"token_endpoint"`
 	Keys          string   `json:"jwks_uri"`
 	EndSession    string   `json:"end_session_endpoint"`
+	UserInfo      string   `json:"userinfo_endpoint"`
 	ClientAuth    []string `json:"token_endpoint_auth_methods_supported"`
 	PKCE          []string `json:"code_challenge_methods_supported"`
 	SaysIssuer    bool     `json:"authorization_response_iss_parameter_supported"`
@@ -91,7 +92,8 @@ func (m *metadata) check(c Config) error {
 	for _, e := range []struct {
 		what, url string
 		optional  bool
-	}{{"authorization_endpoint", m.Authorization, false}, {"token_endpoint", m.Token, false}, {"jwks_uri", m.Keys, false}, {"end_session_endpoint", m.EndSession, true}} {
+	}{{"authorization_endpoint", m.Authorization, false}, {"token_endpoint", m.Token, false}, {"jwks_uri", m.Keys, false}, {"end_session_endpoint", m.EndSession, true},
+		{"userinfo_endpoint", m.UserInfo, !c.UserInfo}} {
 		if e.optional && e.url == "" {
 			continue
 		}

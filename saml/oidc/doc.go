@@ -20,6 +20,8 @@
 //	            provider publishes for it
 //	claims      iss, aud, azp, exp, iat, nbf, nonce, at_hash
 //	conditions  auth_time and acr, when they were asked for
+//	userinfo    when the source wants it: of the same sub, and only what the ID
+//	            token leaves open
 //	identity    the subject claim, attributes, groups: present, empty, absent or
 //	            overage
 //

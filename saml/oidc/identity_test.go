@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -101,6 +102,44 @@ func TestWhatATokenSaysOfSomebody(t *testing.T) {
 	}
 	if notes := strings.Join(id.Notes, "\n"); !strings.Contains(notes, "not verified") || !strings.Contains(notes, "address") {
 		t.Errorf("the notes are %q", notes)
+	}
+}
+
+func TestUserInfoCompletesAndNeverOverrules(t *testing.T) {
+	l := newLab(t)
+	l.c.UserInfo, l.c.Subject = true, "oid"
+	l.them.Claims = func(c map[string]any) { delete(c, "email"); c["oid"], c["name"] = "object-1", "Clara" }
+	l.them.UserInfo = func(w http.ResponseWriter) {
+		_, _ = w.Write([]byte(`{"sub":"ext-clara","oid":"object-2","name":"Root","email":"clara@example.com","groups":["Sales"],"acr":"phr","sid":"s2","exp":1}`))
+	}
+	id, no := l.signIn()
+	if no != nil {
+		t.Fatal(no)
+	}
+	has := map[string]string{}
+	for _, a := range id.Attributes {
+		has[a.Name] = strings.Join(a.Values, ",")
+	}
+	if has["name"] != "Clara" || has["email"] != "clara@example.com" || id.Subject.Value != "object-1" || id.AuthnContext != "" || id.Session.ID != "session-1" {
+		t.Errorf("got %+v", id)
+	}
+	if !slices.Equal(id.Groups.Values, []string{"Sales"}) {
+		t.Errorf("the groups are %+v", id.Groups)
+	}
+	// A subject that only userinfo has is none.
+	l = newLab(t)
+	l.c.UserInfo, l.c.Subject = true, "oid"
+	l.them.UserInfo = func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"sub":"ext-clara","oid":"object-2"}`)) }
+	if _, no := l.signIn(); no == nil || no.Reason != oidc.SubjectMissing {
+		t.Errorf("got %v", no)
+	}
+	// Groups that are said to be elsewhere stay unknown.
+	l = newLab(t)
+	l.c.UserInfo = true
+	l.them.Claims = func(c map[string]any) { c["hasgroups"] = true }
+	l.them.UserInfo = func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"sub":"ext-clara","groups":["Sales"]}`)) }
+	if id, no := l.signIn(); no != nil || id.Groups.State != signin.GroupsOverage {
+		t.Errorf("got %+v, %v", id, no)
 	}
 }
 

@@ -62,7 +62,7 @@ const (
 	keysPause     = time.Minute
 	triesOfSignIn = 3
 	triesOfLogout = 1
-	maxKeys   = 200
+	maxKeys       = 200
 )
 
 // from says where the keys are; other ones are read when it changes.

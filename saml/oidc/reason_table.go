@@ -60,6 +60,9 @@ const (
 	SubjectStrange   signin.Reason = "subject_claim_strange"
 	ClaimsTooMany    signin.Reason = "claims_too_many"
 	GroupsMalformed  signin.Reason = "groups_claim_malformed"
+	UserInfoFailed   signin.Reason = "userinfo_unreachable"
+	UserInfoShape    signin.Reason = "userinfo_malformed"
+	UserInfoSubject  signin.Reason = "userinfo_subject"
 	LogoutMissing    signin.Reason = "logout_token_missing"
 	LogoutEvent      signin.Reason = "logout_event"
 	LogoutNonce      signin.Reason = "logout_nonce"
@@ -144,6 +147,10 @@ var reasons = []About{
 	{SubjectStrange, StageIdentity, broken, "a subject claim that is no text, too long, or has characters that are not seen", "Take another claim as subject of the source."},
 	{ClaimsTooMany, StageIdentity, broken, "more claims or values than the limit", "Send fewer groups: assign groups to the application at the provider."},
 	{GroupsMalformed, StageIdentity, broken, "a groups claim that is neither a text nor a list of texts, or a group in another form than the source says", "Correct groups_claim or groups_form of the source, or the claim at the provider."},
+
+	{UserInfoFailed, StageIdentity, stopped, "the userinfo endpoint does not answer, or refuses", "See whether this server reaches the provider's userinfo endpoint; or let the provider put the claims into the ID token, and leave out userinfo."},
+	{UserInfoShape, StageIdentity, broken, "a userinfo answer that is no JSON object", "Let the provider answer with plain JSON: signed and encrypted userinfo are not read."},
+	{UserInfoSubject, StageIdentity, broken, "a userinfo answer about somebody else than the ID token", attack},
 
 	{LogoutMissing, StageLogout, broken, "no logout_token", "Point the provider's back-channel logout URL at /oidc/SOURCE/backchannel-logout."},
 	{LogoutEvent, StageLogout, broken, "a token without the logout event", attack},

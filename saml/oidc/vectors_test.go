@@ -47,6 +47,13 @@ func answered(f func(w http.ResponseWriter, b oidctest.Body)) func(*lab) {
 	}
 }
 
+func userinfo(body string) func(*lab) {
+	return func(l *lab) {
+		l.c.UserInfo = true
+		l.them.UserInfo = func(w http.ResponseWriter) { _, _ = w.Write([]byte(body)) }
+	}
+}
+
 func refusedBy(code string) func(*lab) { return func(l *lab) { l.them.Refuse = code } }
 
 func tokenError(status int, code string) func(*lab) {
@@ -266,6 +273,14 @@ var vectors = []struct {
 		l.c.AuthnContext = []string{"mfa", "phr"}
 		claim("acr", "phr")(l)
 	}, ""},
+
+	// Userinfo.
+	{"userinfo of somebody else", userinfo(`{"sub":"ext-root","groups":["Admins"]}`), oidc.UserInfoSubject},
+	{"userinfo without a sub", userinfo(`{"groups":["Admins"]}`), oidc.UserInfoSubject},
+	{"userinfo that is signed", userinfo(`eyJhbGciOiJub25lIn0.e30.`), oidc.UserInfoShape},
+	{"userinfo with sub twice", userinfo(`{"sub":"ext-root","sub":"ext-clara"}`), oidc.UserInfoShape},
+	{"userinfo of a megabyte", userinfo(`{"sub":"ext-clara","x":"` + strings.Repeat("x", 1<<20) + `"}`), oidc.UserInfoFailed},
+	{"honest userinfo", userinfo(`{"sub":"ext-clara","groups":["Sales"]}`), ""},
 
 	// Who it is.
 	{"no sub", claim("sub", nil), oidc.SubjectMissing},

@@ -40,6 +40,7 @@ type Provider struct {
 	Sign      func(claims map[string]any) string       // instead of the first key
 	Token     func(w http.ResponseWriter, b Body) bool // true: it answered
 	JWKS      func(w http.ResponseWriter) bool         // true: it answered
+	UserInfo  func(w http.ResponseWriter)
 
 	// Requests counts them by path.
 	Requests map[string]int
@@ -87,6 +88,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.authorize(w, r)
 	case "/token":
 		p.token(w, r)
+	case "/userinfo":
+		p.userinfo(w, r)
 	case "/logout":
 		p.logout(w, r)
 	default:
@@ -102,7 +105,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 
 func (p *Provider) configuration(w http.ResponseWriter) {
 	doc := map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
-		"end_session_endpoint": p.URL + "/logout", "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+		"end_session_endpoint": p.URL + "/logout", "userinfo_endpoint": p.URL + "/userinfo", "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
 		"authorization_response_iss_parameter_supported": p.SaysIss}
 	if p.Discovery != nil {
@@ -238,6 +241,18 @@ func (p *Provider) LogoutToken(sub, sid string) map[string]any {
 		claims["sid"] = sid
 	}
 	return claims
+}
+
+func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	access, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch {
+	case !ok || access == "":
+		w.WriteHeader(http.StatusUnauthorized)
+	case p.UserInfo != nil:
+		p.UserInfo(w)
+	default:
+		answer(w, http.StatusOK, p.Person)
+	}
 }
 
 // logout is the end_session_endpoint: it goes back where the client said.

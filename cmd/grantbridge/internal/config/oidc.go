@@ -20,6 +20,7 @@ type OIDC struct {
 	ClientAuth       string      `yaml:"client_auth" jsonschema_description:"how the secret is sent: auto asks the provider's configuration; none is a public client" jsonschema:"enum=auto,enum=basic,enum=post,enum=none"`
 	CAFile           string      `yaml:"ca_file" jsonschema_description:"certificates (PEM) to trust instead of the system's"`
 	Scopes           []string    `yaml:"scopes" jsonschema_description:"what is asked for; default openid, profile and email"`
+	UserInfo         bool        `yaml:"userinfo" jsonschema_description:"ask the userinfo endpoint for attributes and groups that the ID token leaves out"`
 	Subject          OIDCSubject `yaml:"subject" jsonschema_description:"what names a person for ever"`
 
 	GroupsClaim     string `yaml:"groups_claim" jsonschema_description:"the claim that lists the groups; dots reach into claims: realm_access.roles"`
@@ -148,7 +149,8 @@ func (o *OIDC) Secret() (string, error) {
 // certificates and for where this server is.
 func (o *OIDC) Provider() oidc.Config {
 	return oidc.Config{
-		Issuer: o.Issuer, ClientID: o.ClientID, ClientAuth: oidc.ClientAuth(o.ClientAuth), Scopes: o.Scopes, Subject: o.Subject.Claim,
+		Issuer: o.Issuer, ClientID: o.ClientID, ClientAuth: oidc.ClientAuth(o.ClientAuth), Scopes: o.Scopes,
+		UserInfo: o.UserInfo, Subject: o.Subject.Claim,
 		Groups:     oidc.GroupRule{Claim: o.GroupsClaim, Form: groupFormOf[o.GroupsForm], Delimiter: o.GroupsDelimiter, Cap: o.GroupsAtMost},
 		ForceAuthn: o.ForceAuthn, AuthnContext: o.AuthnContext, MaxAuthnAge: time.Duration(o.MaxAuthnAge),
 		Skew: time.Duration(o.ClockSkew), LoginTTL: time.Duration(o.LoginTTL),
