@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
@@ -17,26 +18,30 @@ import (
 
 // oidcSource is the OpenID Connect door of a source. The provider is asked
 // nothing here: run does that, and one that is down closes its own door only.
-func (s *server) oidcSource(base, name string, c *config.OIDC) (login.Source, error) {
-	p := c.Provider()
-	at := base + "/oidc/" + name + "/"
-	p.Source, p.Callback, p.LoggedOut = name, at+"callback", at+"signed-out"
-	var err error
-	if p.Secret, err = c.Secret(); err != nil {
-		return login.Source{}, fmt.Errorf("client_secret_file: %w", err)
-	}
-	if p.Transport, err = trusting(c.CAFile); err != nil {
-		return login.Source{}, err
-	}
-	out := login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), Groups: login.GroupMode(c.Groups),
+func (s *server) oidcSource(base, name string, c *config.OIDC) (out login.Source, err error) {
+	out = login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), Groups: login.GroupMode(c.Groups),
 		Strong: c.MFA.Contexts, Ceiling: c.MFA.Ceiling}
-	if out.OIDC, err = oidc.New(p); err != nil {
+	if out.OIDC, err = oidcProvider(base, name, c); err != nil {
 		return login.Source{}, err
 	}
 	if old := s.live.Load(); old != nil {
 		out.OIDC.Inherit(old.providers[name])
 	}
 	return out, nil
+}
+
+func oidcProvider(base, name string, c *config.OIDC) (*oidc.Provider, error) {
+	p := c.Provider()
+	at := base + "/oidc/" + name + "/"
+	p.Source, p.Callback, p.LoggedOut = name, at+"callback", at+"signed-out"
+	var err error
+	if p.Secret, err = c.Secret(); err != nil {
+		return nil, fmt.Errorf("client_secret_file: %w", err)
+	}
+	if p.Transport, err = trusting(c.CAFile); err != nil {
+		return nil, err
+	}
+	return oidc.New(p)
 }
 
 // trusting is a transport that trusts the certificates of a file instead of the
@@ -62,4 +67,18 @@ func (s *server) followProvider(ctx context.Context, p *oidc.Provider) {
 	_ = p.Run(ctx, func(err error) { // it ends with ctx and has no other error
 		s.log.Warn("an OpenID provider's configuration cannot be read; what was read last stays", "source", p.Source(), "reason", err.Error())
 	})
+}
+
+// openID asks the OpenID provider of a source what it publishes about itself.
+func (d *doctor) openID(ctx context.Context, l *config.Loaded, name string) {
+	base := strings.TrimSuffix(l.URL(l.Listen), "/")
+	p, err := oidcProvider(base, name, l.Sources[name].OIDC)
+	if err == nil {
+		err = p.Check(ctx)
+	}
+	if err != nil {
+		d.fail("source "+name, "%v", err)
+		return
+	}
+	d.ok("source "+name, "%s answers; its redirect URI for us is %s/oidc/%s/callback", p.Issuer(), base, name)
 }

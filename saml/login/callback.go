@@ -18,7 +18,7 @@ import (
 // login is kept under; what else binds it is made of the browser's secret.
 func (d *Door) ask(w http.ResponseWriter, r *http.Request, t *trace, s Source, back string) error {
 	state, browser := session.NewHandle(), d.c.Sessions.Browser(w, r, waits)
-	to, request, no := s.OIDC.Login(state, browser, d.c.Now())
+	to, request, no := s.OIDC.Login(r.Context(), state, browser, d.c.Now())
 	if no != nil {
 		return d.refuse(w, r, t, no)
 	}

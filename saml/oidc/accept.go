@@ -16,7 +16,7 @@ import (
 // answer of an error is a rejection, too. Exactly one of the results is nil.
 func (p *Provider) Accept(ctx context.Context, a Answer, r Request, browser string, now time.Time) (id *Identity, no *signin.Rejection) {
 	defer fence(&no, func() { id = nil })
-	m := p.current()
+	m := p.known(ctx)
 	if m == nil {
 		return nil, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
 	}

@@ -88,9 +88,11 @@ type Provider struct {
 	client *http.Client
 	keys   *keys
 
+	asking   sync.Mutex // one asks at a time, and the others wait for him
 	mu       sync.Mutex
 	metadata *metadata // nil until it was read
 	failed   error     // of the last reading
+	asked    time.Time // when that was
 }
 
 // New checks the configuration as a whole. It asks the provider nothing.

@@ -60,15 +60,42 @@ func (p *Provider) Run(ctx context.Context, failed func(error)) error {
 
 // Discover reads the provider's metadata. What does not stand changes nothing.
 func (p *Provider) Discover(ctx context.Context) error {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	return p.ask(ctx)
+}
+
+// ask does it, for who holds asking.
+func (p *Provider) ask(ctx context.Context) error {
 	m, err := p.discover(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed = err; err != nil {
+	p.failed, p.asked = err, p.c.Now()
+	if err != nil {
 		return err
 	}
 	p.metadata = m
 	p.keys.from(m.Keys)
 	return nil
+}
+
+// known is the metadata: what was read last, or what is read now when that was
+// never done and not tried just now. It is nil when nobody can sign in.
+func (p *Provider) known(ctx context.Context) *metadata {
+	if m := p.current(); m != nil {
+		return m
+	}
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	p.mu.Lock()
+	m, early := p.metadata, p.c.Now().Sub(p.asked) < refreshRetry
+	p.mu.Unlock()
+	if m != nil || early {
+		return m
+	}
+	// Who waits may go away; the next one wants to know as well.
+	_ = p.ask(context.WithoutCancel(ctx))
+	return p.current()
 }
 
 func (p *Provider) discover(ctx context.Context) (*metadata, error) {
@@ -122,6 +149,17 @@ func (m *metadata) clientAuth(c Config) (ClientAuth, bool) {
 		return AuthPost, true
 	}
 	return "", false
+}
+
+// Check asks the provider for its metadata and its keys, and says what is wrong.
+func (p *Provider) Check(ctx context.Context) error {
+	if err := p.Discover(ctx); err != nil {
+		return err
+	}
+	if _, err := p.keys.find(ctx, "", "", triesOfSignIn); err != nil {
+		return fmt.Errorf("read the keys of %s: %w", p.c.Issuer, err)
+	}
+	return nil
 }
 
 func (p *Provider) current() *metadata {

@@ -89,14 +89,21 @@ func TestAProviderThatIsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.us = us
-	if _, no := l.signIn(); no == nil || no.Reason != oidc.ProviderNotReady {
-		t.Errorf("before anything was read: %v", no)
+	l.them.Discovery = func(d map[string]any) { d["issuer"] = "not yet" }
+	for range 5 {
+		if _, no := l.signIn(); no == nil || no.Reason != oidc.ProviderNotReady {
+			t.Errorf("before anything was read: %v", no)
+		}
 	}
-	l.build()
+	if got := l.them.Requests["/.well-known/openid-configuration"]; got != 1 {
+		t.Errorf("five sign-ins asked %d times", got)
+	}
+	l.them.Discovery = nil
+	l.now = l.now.Add(10 * time.Second)
 	if _, no := l.signIn(); no != nil {
-		t.Fatal(no)
+		t.Fatalf("ten seconds later: %v", no)
 	}
-	to, _, no := l.us.Login(l.state, secretOfBrowser, l.now)
+	to, _, no := l.us.Login(l.t.Context(), l.state, secretOfBrowser, l.now)
 	if no != nil || !strings.HasPrefix(to, l.them.URL) {
 		t.Errorf("got %q, %v", to, no)
 	}

@@ -170,8 +170,8 @@ func TestWhatIsAskedFor(t *testing.T) {
 func TestARequestHoldsNoSecret(t *testing.T) {
 	l := newLab(t)
 	l.build()
-	_, one, _ := l.us.Login("state-1", secretOfBrowser, l.now)
-	_, two, _ := l.us.Login("state-2", "another browser", l.now)
+	_, one, _ := l.us.Login(l.t.Context(), "state-1", secretOfBrowser, l.now)
+	_, two, _ := l.us.Login(l.t.Context(), "state-2", "another browser", l.now)
 	if diff := cmp.Diff(one, two); diff != "" {
 		t.Errorf("what is kept depends on state or browser:\n%s", diff)
 	}

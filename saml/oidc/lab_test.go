@@ -78,7 +78,7 @@ func (l *lab) signIn() (*oidc.Identity, *signin.Rejection) {
 // begin goes to the provider and gives the query of the callback.
 func (l *lab) begin() (rawQuery string, no *signin.Rejection) {
 	l.t.Helper()
-	to, r, no := l.us.Login(l.state, secretOfBrowser, l.now)
+	to, r, no := l.us.Login(l.t.Context(), l.state, secretOfBrowser, l.now)
 	if no != nil {
 		return "", no
 	}

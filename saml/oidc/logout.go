@@ -57,7 +57,7 @@ const (
 // section 2.6), and spends it.
 func (p *Provider) AcceptLogout(ctx context.Context, token string, replay Replay, now time.Time) (out Logout, no *signin.Rejection) {
 	defer fence(&no, func() { out = Logout{} })
-	if p.current() == nil {
+	if p.known(ctx) == nil {
 		return out, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
 	}
 	if token == "" {

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -26,8 +27,8 @@ type Request struct {
 // Login makes a request: the URL to send the browser to, and what to keep. state
 // is a handle of at least 256 random bits that nobody has seen; browser is the
 // secret in the cookie of the browser that begins.
-func (p *Provider) Login(state, browser string, now time.Time) (string, Request, *signin.Rejection) {
-	m := p.current()
+func (p *Provider) Login(ctx context.Context, state, browser string, now time.Time) (string, Request, *signin.Rejection) {
+	m := p.known(ctx)
 	if m == nil {
 		return "", Request{}, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
 	}
