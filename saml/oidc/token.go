@@ -88,7 +88,7 @@ func (p *Provider) verified(ctx context.Context, t tokens, nonce string, r Reque
 	for _, check := range []func() *signin.Rejection{
 		func() *signin.Rejection { return p.forUs(c) },
 		func() *signin.Rejection { return p.inTime(c, now) },
-		func() *signin.Rejection { return p.after(c, r.IssuedAt) },
+		func() *signin.Rejection { return p.after(c, r.IssuedAt.Add(-backdated)) },
 		func() *signin.Rejection { return sameNonce(c, nonce) },
 		func() *signin.Rejection { return accessHash(c, h.Alg, t.Access) },
 		func() *signin.Rejection { _, no := subject(c, "sub"); return no },
@@ -156,6 +156,10 @@ func (p *Provider) inTime(c claims, now time.Time) *signin.Rejection {
 	}
 	return nil
 }
+
+// backdated is how far back of its making a provider may date a token: Entra
+// writes five minutes. That a token was made for this request, the nonce proves.
+const backdated = 10 * time.Minute
 
 // after refuses a token that was there before it was asked for.
 func (p *Provider) after(c claims, asked time.Time) *signin.Rejection {
