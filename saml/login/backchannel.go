@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"time"
 
 	"grantbridge/internal/handler"
 	"grantbridge/internal/session"
@@ -60,12 +62,19 @@ func (d *Door) backchannel(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// notItsFault are reasons that say nothing of the token.
+var notItsFault = []signin.Reason{oidc.KeysUnreachable, oidc.ProviderNotReady, oidc.InternalError}
+
 // notLoggedOut keeps why for the administrator, and tells the provider.
 func (d *Door) notLoggedOut(r *http.Request, source string, no *signin.Rejection) error {
 	t := d.trace(source)
 	t.Want, t.Got, t.Fix, t.Says = no.Want, no.Got, no.Fix, no.Says
 	if err := d.keep(r.Context(), t, "logout", no.Reason); err != nil {
 		return err
+	}
+	if slices.Contains(notItsFault, no.Reason) {
+		return &handler.Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: time.Minute,
+			Detail: "the logout token cannot be judged now; send it again: " + t.ID, Cause: no.Cause}
 	}
 	return &handler.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: "the logout token is refused: " + string(no.Reason) + "; " + t.ID, Cause: no.Cause}
 }

@@ -198,12 +198,13 @@ func (p *Provider) Inherit(from *Provider) {
 	p.keys.inherit(from.keys)
 }
 
-// Origins are where the provider's pages are, which forms may lead to.
+// Origins are where the provider's pages are, which forms may lead to: those that
+// it publishes, and the issuer's own for as long as that is not read.
 func (p *Provider) Origins() []string {
 	var out []string
 	m := p.current()
 	if m == nil {
-		return nil
+		m = &metadata{Authorization: p.c.Issuer}
 	}
 	for _, text := range []string{m.Authorization, m.EndSession} {
 		if u, err := endpoint("endpoint", text); err == nil && !slices.Contains(out, u.Scheme+"://"+u.Host) {

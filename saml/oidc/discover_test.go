@@ -267,3 +267,23 @@ func TestADripOfBytesIsGivenUp(t *testing.T) {
 		t.Errorf("got %v", no)
 	}
 }
+
+func TestWhereFormsMayLead(t *testing.T) {
+	l := newLab(t)
+	us, err := oidc.New(l.c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := us.Origins(); len(got) != 1 || got[0] != l.them.URL {
+		t.Errorf("before anything was read: %q", got)
+	}
+	l.them.Discovery = func(d map[string]any) {
+		d["authorization_endpoint"], d["end_session_endpoint"] = "https://in.example.com/authorize", "https://out.example.com/logout"
+	}
+	if err := us.Discover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(us.Origins(), " "); got != "https://in.example.com https://out.example.com" {
+		t.Errorf("got %q", got)
+	}
+}

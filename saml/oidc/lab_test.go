@@ -24,10 +24,9 @@ type lab struct {
 	browser string        // of the answer; that of the request when empty
 	request oidc.Request
 	state   string
-	edit    func(q url.Values)      // of the callback
-	asked   func(r *oidc.Request)   // what is kept of the request
-	login   func(*url.URL)          // the request on its way
-	accept  func(oidc.Answer) error // before the answer is judged
+	edit    func(q url.Values)    // of the callback
+	asked   func(r *oidc.Request) // what is kept of the request
+	login   func(*url.URL)        // the request on its way
 }
 
 const secretOfBrowser = "the secret in the cookie of the browser that began"
