@@ -7,65 +7,28 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"grantbridge/directory"
+	"grantbridge/saml/signin"
 )
 
-// GroupState is what an assertion says of somebody's groups. Unknown is not
-// empty: only Present and Empty may change anything.
-type GroupState uint8
-
-// The states. The zero state says nothing.
-const (
-	// GroupsAbsent: no attribute of groups came. Okta sends none when no group
-	// matches, Entra none above its limit, and every other one when an
-	// administrator broke the claim.
-	GroupsAbsent GroupState = iota
-	// GroupsEmpty: the attribute came without values.
-	GroupsEmpty
-	// GroupsPresent: these are the groups.
-	GroupsPresent
-	// GroupsOverage: the identity provider has more groups than it sends.
-	GroupsOverage
+// What an assertion says of groups is what any sign-in says of them.
+type (
+	Groups     = signin.Groups
+	GroupState = signin.GroupState
+	GroupForm  = signin.GroupForm
 )
 
-func (s GroupState) String() string {
-	switch s {
-	case GroupsAbsent:
-		return "absent"
-	case GroupsEmpty:
-		return "empty"
-	case GroupsPresent:
-		return "present"
-	case GroupsOverage:
-		return "overage"
-	}
-	return "unknown"
-}
-
-// Groups is what an assertion says of somebody's groups.
-type Groups struct {
-	State  GroupState
-	Values []string // when Present: NFC, trimmed, each once, as sent
-	// Attribute is the Name under which they came.
-	Attribute string
-	// Hint says what the administrator changes, when the state is Overage.
-	Hint string
-}
-
-// Known reports whether the assertion tells which groups somebody has.
-func (g Groups) Known() bool { return g.State == GroupsPresent || g.State == GroupsEmpty }
-
-// GroupForm is how an identity provider writes a group.
-type GroupForm uint8
-
-// The forms.
+// The states and the forms, under the names that they have here.
 const (
-	GroupNames     GroupForm = iota // as they are
-	GroupDNs                        // a distinguished name; the group is its leaf: cn=Sales,ou=… is Sales
-	GroupDNKeys                     // a distinguished name; the group is the whole of it, canonical
-	GroupPaths                      // /company/sales, as Keycloak sends; the group is the whole path
-	GroupLeaves                     // the same; the group is sales
-	GroupObjectIDs                  // Entra's GUIDs; a value that is none is refused
+	GroupsAbsent   = signin.GroupsAbsent
+	GroupsEmpty    = signin.GroupsEmpty
+	GroupsPresent  = signin.GroupsPresent
+	GroupsOverage  = signin.GroupsOverage
+	GroupNames     = signin.GroupNames
+	GroupDNs       = signin.GroupDNs
+	GroupDNKeys    = signin.GroupDNKeys
+	GroupPaths     = signin.GroupPaths
+	GroupLeaves    = signin.GroupLeaves
+	GroupObjectIDs = signin.GroupObjectIDs
 )
 
 // GroupRule says where groups stand and how they are written.
@@ -154,7 +117,7 @@ func (g GroupRule) add(out *Groups, seen map[string]bool, v Value) *Rejection {
 		if text == "" {
 			continue
 		}
-		group, err := g.form(text)
+		group, err := g.Form.Read(text)
 		if err != nil {
 			return reject(GroupsMalformed, "groups as the source's groups_form says", err.Error())
 		}
@@ -180,55 +143,4 @@ func (g GroupRule) split(v Value) []string {
 		return []string{v.Text}
 	}
 	return strings.Split(v.Text, g.Delimiter)
-}
-
-// form reads one group as the identity provider writes it. Its errors do not
-// repeat the group: a rejection is shown to administrators of other sources.
-func (g GroupRule) form(s string) (string, error) {
-	switch g.Form {
-	case GroupDNs, GroupDNKeys:
-		dn, err := directory.ParseDN(s)
-		if err != nil || dn.IsZero() || dn.Leaf() == "" {
-			return "", fmt.Errorf("a value that is no distinguished name")
-		}
-		if g.Form == GroupDNKeys {
-			return dn.Key(), nil
-		}
-		return dn.Leaf(), nil
-	case GroupPaths, GroupLeaves:
-		trimmed := strings.TrimSuffix(s, "/")
-		at := strings.LastIndexByte(trimmed, '/')
-		if !strings.HasPrefix(s, "/") || at < 0 || at == len(trimmed)-1 {
-			return "", fmt.Errorf("a value that is no path")
-		}
-		if g.Form == GroupLeaves {
-			return trimmed[at+1:], nil
-		}
-		return trimmed, nil
-	case GroupObjectIDs:
-		if !isGUID(s) {
-			return "", fmt.Errorf("a value that is no object id")
-		}
-		return strings.ToLower(s), nil
-	}
-	return s, nil
-}
-
-func isGUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch i {
-		case 8, 13, 18, 23:
-			if s[i] != '-' {
-				return false
-			}
-		default:
-			if !strings.ContainsRune("0123456789abcdefABCDEF", rune(s[i])) {
-				return false
-			}
-		}
-	}
-	return true
 }

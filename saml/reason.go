@@ -2,7 +2,8 @@ package saml
 
 import (
 	"fmt"
-	"strings"
+
+	"grantbridge/saml/signin"
 )
 
 // Reason is why a message was refused: one code of a closed list. The zero
@@ -121,20 +122,5 @@ func (r Reason) Fix() string { return byReason[r].fix }
 // which check failed.
 func (r Reason) Says() string { return sentences[byReason[r].says] }
 
-// maxShown bounds what a rejection repeats of a message.
-const maxShown = 200
-
-// printable cuts s and replaces what a terminal or a log could choke on.
-func printable(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-	if len(s) <= maxShown {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxShown], "") + "…"
-}
+// printable cuts s to a line that a log can hold.
+func printable(s string) string { return signin.Printable(s) }

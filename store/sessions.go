@@ -173,3 +173,11 @@ func (v *View) SessionsNamed(ctx context.Context, source, nameKey string) ([]Ses
 		SELECT `+sessionColumns+` FROM sessions s
 		WHERE s.source = $1 AND s.name_key = $2 AND s.ended = 0 ORDER BY s.issued`, source, nameKey)
 }
+
+// SessionsOfSource lists the live sessions of a source: for a logout that names
+// the identity provider's session and nobody.
+func (v *View) SessionsOfSource(ctx context.Context, source string) ([]Session, error) {
+	return list(ctx, v, func(r row, s *Session) error { return scanSession(r, s) }, `
+		SELECT `+sessionColumns+` FROM sessions s
+		WHERE s.source = $1 AND s.ended = 0 ORDER BY s.issued`, source)
+}

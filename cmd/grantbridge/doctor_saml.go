@@ -30,7 +30,7 @@ func (d *doctor) signIn(ctx context.Context, b *bridge) {
 			d.fail("sign-in "+name, "%v", plain)
 			continue
 		}
-		s, err := loginSource(base, name, c, fetched)
+		s, err := samlSource(base, name, c, fetched)
 		if err != nil {
 			d.fail("sign-in "+name, "nobody can sign in: %v", err)
 			continue

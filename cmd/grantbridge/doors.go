@@ -85,6 +85,13 @@ func announceSource(line func(string, string, ...any), base, name string, c conf
 			line("saml "+name, "%s/saml/%s/metadata   sign in: %s/login", base, name, base)
 		}
 	}
+	if c.OIDC != nil {
+		if closed != nil {
+			line("oidc "+name, "not served: %v", closed)
+		} else {
+			line("oidc "+name, "%s/oidc/%s/callback   sign in: %s/login", base, name, base)
+		}
+	}
 	if c.LDAP != nil {
 		line("ldap "+name, "%s every %s   grantbridge sync list --runs --source %s", c.LDAP.URL, c.LDAP.Interval, name)
 	}

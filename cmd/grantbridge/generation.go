@@ -26,7 +26,9 @@ type generation struct {
 	scim *scim.Door
 	// signIn is changed by metadata of identity providers.
 	signIn atomic.Pointer[signIn]
-	held   string // what the guard said to the mapping file, or ""
+	// providers outlive a reload in what they have read.
+	providers providers
+	held      string // what the guard said to the mapping file, or ""
 	// workers read the directories; they run while the generation is live.
 	workers *workers
 	// doubts are the warnings about it, when it was applied.
@@ -77,7 +79,11 @@ func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, e
 	if err != nil {
 		return nil, fmt.Errorf("read the metadata of identity providers: %w", err)
 	}
-	g.signIn.Store(s.signIn(l, fetched))
+	g.providers = s.oidcProviders(l)
+	for _, p := range g.providers.made {
+		ws.also = append(ws.also, func(ctx context.Context) { s.followProvider(ctx, p) })
+	}
+	g.signIn.Store(s.signIn(l, fetched, g.providers))
 	return g, g.bootstrap(ctx)
 }
 

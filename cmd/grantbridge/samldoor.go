@@ -27,23 +27,24 @@ type signIn struct {
 	fetched []store.SAMLMetadata // what it was made of, beside the configuration
 }
 
-// signIn serves the SAML doors of all sources and the pages of signing in. A
+// signIn serves the SAML and OpenID Connect doors of all sources and the pages of
+// signing in. A
 // source that cannot be served is left out, with the reason: it is closed, and
 // the others go on.
-func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata) *signIn {
+func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata, ps providers) *signIn {
 	out := &signIn{closed: map[string]error{}, fetched: fetched}
 	base := s.url(l)
 	loopback, err := login.Loopback(base)
 	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback)}
 	for name, src := range l.Sources {
-		if src.SAML == nil || src.Disabled {
+		if src.SAML == nil && src.OIDC == nil || src.Disabled {
 			continue
 		}
 		if err != nil {
 			out.closed[name] = err
 			continue
 		}
-		made, err := loginSource(base, name, src.SAML, fetched)
+		made, err := loginSource(base, name, src, fetched, ps)
 		if err != nil {
 			out.closed[name] = err
 			continue
@@ -54,13 +55,20 @@ func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata) *signIn 
 	return out
 }
 
+func loginSource(base, name string, c config.Source, fetched []store.SAMLMetadata, ps providers) (login.Source, error) {
+	if c.OIDC != nil {
+		return oidcSource(c.OIDC, ps.made[name]), ps.unmade[name]
+	}
+	return samlSource(base, name, c.SAML, fetched)
+}
+
 // reopen makes the door anew of other metadata, while l is the configuration.
 func (s *server) reopen(l *config.Loaded, fetched []store.SAMLMetadata) {
 	g := s.live.Load()
 	if g.cfg != l {
 		return
 	}
-	next := s.signIn(l, fetched)
+	next := s.signIn(l, fetched, g.providers)
 	g.signIn.Store(next)
 	for name, err := range next.closed {
 		s.log.Warn("nobody can sign in at a source", "source", name, "reason", err.Error())
@@ -70,10 +78,13 @@ func (s *server) reopen(l *config.Loaded, fetched []store.SAMLMetadata) {
 
 func (s *server) sessions(l *config.Loaded, loopback bool) *session.Manager {
 	return session.New(s.st, s.engine.Holder(), session.Config{Loopback: loopback, Idle: durationOf(l.Sessions.Idle), Lifetime: durationOf(l.Sessions.Lifetime),
-		Open: func(source string) bool { return l.Sources[source].SAML != nil && !l.Sources[source].Disabled }})
+		Open: func(source string) bool {
+			src := l.Sources[source]
+			return (src.SAML != nil || src.OIDC != nil) && !src.Disabled
+		}})
 }
 
-func loginSource(base, name string, c *config.SAML, fetched []store.SAMLMetadata) (login.Source, error) {
+func samlSource(base, name string, c *config.SAML, fetched []store.SAMLMetadata) (login.Source, error) {
 	idp, err := samlIdP(name, c, fetched)
 	if err != nil {
 		return login.Source{}, err

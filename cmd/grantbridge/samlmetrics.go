@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"grantbridge/saml"
+	"grantbridge/saml/signin"
 )
 
 // signInMetrics are what /metrics shows of signing in.
@@ -20,7 +20,7 @@ func newSignInMetrics(s *server) *signInMetrics {
 	return m
 }
 
-func (m *signInMetrics) kept(source, outcome string, reason saml.Reason) {
+func (m *signInMetrics) kept(source, outcome string, reason signin.Reason) {
 	m.attempts.WithLabelValues(source, outcome, string(reason)).Inc()
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"grantbridge/ldapsync/ldaptest"
+	"grantbridge/saml/oidc/oidctest"
 	"grantbridge/store/storetest"
 )
 
@@ -46,6 +47,8 @@ func TestMain(m *testing.M) {
 //	push N           push N users to $URL/scim/v2/okta until the server is gone,
 //	                 noting those that were acknowledged in acked.txt
 //	acked            all of acked.txt are there, each once
+//	openid WORD      an OpenID provider in process: serve (sets $OPENID), renamed;
+//	                 browse URL goes there as a browser does
 //	ldap WORD ARG…   a directory in process: serve (sets $LDAP), person LOGIN…,
 //	                 group NAME LOGIN…, delete DN, disable LOGIN, hide, see
 //	saml WORD ARG…   an identity provider in process; script_saml_test.go
@@ -69,11 +72,12 @@ func TestScenes(t *testing.T) {
 					}
 					e.Values[directoryKey{}] = &ldaptest.Server{}
 					e.Values[identityProviderKey{}] = &identityProvider{}
+					e.Values[openIDKey{}] = new(*oidctest.Provider)
 					return setUp(e, dsn)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"http": sendHTTP, "await": await, "keep": keep, "exits": exits, "signal": signalAll,
-					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory, "saml": signInAt,
+					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory, "saml": signInAt, "openid": openID,
 				},
 			})
 		})

@@ -13,6 +13,7 @@ import (
 // its identity providers.
 type workers struct {
 	list   []*ldapsync.Worker
+	also   []func(context.Context) // what else runs until then
 	feeds  *feeds
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -46,6 +47,9 @@ func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
 // start lets the workers run until stop.
 func (ws *workers) start(ctx context.Context) {
 	ctx, ws.cancel = context.WithCancel(ctx)
+	for _, run := range ws.also {
+		ws.done.Go(func() { run(ctx) })
+	}
 	for _, w := range ws.list {
 		ws.done.Go(func() { _ = w.Run(ctx) }) // it ends with ctx and has no other error
 	}

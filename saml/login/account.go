@@ -2,8 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +13,8 @@ import (
 	"grantbridge/internal/session"
 	"grantbridge/provision"
 	"grantbridge/saml"
+	"grantbridge/saml/oidc"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -39,7 +39,7 @@ type known struct {
 // decide says whose account a sign-in is. It is pure. The order is the rule:
 // who has left stays out whatever the mode, and nobody is found by a name or an
 // e-mail address.
-func decide(m Mode, k known) (verdict, saml.Reason) {
+func decide(m Mode, k known) (verdict, signin.Reason) {
 	switch {
 	case k.found && k.Deleted:
 		return refuseIt, accountLeft
@@ -59,31 +59,10 @@ func decide(m Mode, k known) (verdict, saml.Reason) {
 	return refuseIt, noAccount
 }
 
-// A NameID is kept with its kind before it, so that it is never taken for an
-// external id that SCIM sent; an attribute is compared with those.
-const nameIDPrefix = "saml:nameid:"
-
-func ours(externalID string) bool { return strings.HasPrefix(externalID, nameIDPrefix) }
-
-func externalID(s saml.Subject) string {
-	if s.Kind == saml.SubjectByAttribute {
-		return s.Value
-	}
-	return nameIDPrefix + s.Value
-}
-
-// subjectKey names a subject in its source.
-func subjectKey(s saml.Subject) string { return string(s.Kind) + ":" + s.Value }
-
-// nameKey finds the sessions of a NameID.
-func nameKey(n saml.NameID) string {
-	sum := sha256.Sum256([]byte(n.Value))
-	return hex.EncodeToString(sum[:])
-}
-
 // auth is what a session keeps of its sign-in.
 type auth struct {
-	Ref     saml.SessionRef `json:"ref"`
+	Ref     saml.SessionRef `json:"ref,omitzero"`
+	OIDC    oidc.SessionRef `json:"oidc,omitzero"`
 	Context string          `json:"context,omitempty"`
 	Instant int64           `json:"instant,omitempty"`
 	Strong  bool            `json:"strong"`
@@ -98,8 +77,8 @@ type entry struct {
 
 // enter finds or makes the account, does what the groups say and makes the
 // session.
-func (d *Door) enter(ctx context.Context, name string, s Source, p parked, e entry) (handle string, no *saml.Rejection, err error) {
-	by := store.By{Actor: "saml:" + name, Via: "saml", Reason: "sign-in " + p.Trace.ID, Lane: store.LaneLogin}
+func (d *Door) enter(ctx context.Context, name string, s Source, p parked, e entry) (handle string, no *signin.Rejection, err error) {
+	by := store.By{Actor: s.protocol() + ":" + name, Via: s.protocol(), Reason: "sign-in " + p.Trace.ID, Lane: store.LaneLogin}
 	account, no, err := d.account(ctx, by, name, s, p)
 	if no != nil || err != nil {
 		return "", no, err
@@ -135,12 +114,13 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked, e ent
 // not strong.
 func (s Source) signIn(name string, account directory.Account, p parked) (in session.SignIn, err error) {
 	in = session.SignIn{Person: access.PersonID(account.Person), Account: account.ID, Source: name, Ceiling: "inherit",
-		NameKey: nameKey(p.Identity.NameID), Until: p.Identity.SessionNotOnOrAfter}
-	a := auth{Ref: p.Identity.Session(), Context: p.Identity.AuthnContext, Trace: p.Trace.ID, Strong: true}
+		NameKey: p.NameKey, Until: p.Identity.Until}
+	a := p.Auth
+	a.Context, a.Trace, a.Strong = p.Identity.AuthnContext, p.Trace.ID, true
 	if !p.Identity.AuthnInstant.IsZero() {
 		a.Instant = p.Identity.AuthnInstant.Unix()
 	}
-	if len(s.Strong) > 0 && !slices.Contains(s.Strong, a.Context) {
+	if len(s.Strong) > 0 && !s.strong(p.Identity) {
 		a.Strong, in.Ceiling = false, s.Ceiling
 		p.Trace.note("the sign-in was not a strong one (%s): this session is limited to %s", orNone(a.Context), s.Ceiling)
 	}
@@ -156,7 +136,7 @@ func orNone(s string) string {
 }
 
 // account is whose account the sign-in is.
-func (d *Door) account(ctx context.Context, by store.By, name string, s Source, p parked) (directory.Account, *saml.Rejection, error) {
+func (d *Door) account(ctx context.Context, by store.By, name string, s Source, p parked) (directory.Account, *signin.Rejection, error) {
 	profile := profileOf(p.Identity)
 	for range 2 { // once more when somebody made the account meanwhile
 		k, err := d.look(ctx, name, p.Identity.Subject, profile.login)
@@ -174,14 +154,14 @@ func (d *Door) account(ctx context.Context, by store.By, name string, s Source, 
 				if u.Attribute == "externalId" {
 					continue
 				}
-				return a, d.wait(ctx, name, p, profile, loginTaken), nil
+				return a, d.pend(ctx, name, p, profile, loginTaken), nil
 			}
 			if errors.Is(err, provision.ErrUnknownSource) {
 				return a, refusal(sourceDisabled, "the source switched on", "switched off"), nil
 			}
 			return a, nil, err
 		case askAdmin:
-			return directory.Account{}, d.wait(ctx, name, p, profile, why), nil
+			return directory.Account{}, d.pend(ctx, name, p, profile, why), nil
 		}
 		return directory.Account{}, refusal(why, "an active account of this subject", "none"), nil
 	}
@@ -195,9 +175,9 @@ func how(k known) string {
 	return "external id"
 }
 
-func (d *Door) look(ctx context.Context, source string, subject saml.Subject, login string) (k known, err error) {
+func (d *Door) look(ctx context.Context, source string, subject signin.Subject, login string) (k known, err error) {
 	err = d.engine.Store().Read(ctx, func(v *store.View) error {
-		a, err := v.SubjectAccount(ctx, source, subjectKey(subject), externalID(subject))
+		a, err := v.SubjectAccount(ctx, source, subject.Key(), subject.ExternalID)
 		switch {
 		case err == nil:
 			k.found, k.SubjectAccount = true, a
@@ -208,16 +188,16 @@ func (d *Door) look(ctx context.Context, source string, subject saml.Subject, lo
 		if k.left, err = v.Left(ctx, source, login); err != nil {
 			return err
 		}
-		k.refused, err = v.SubjectRefused(ctx, source, subjectKey(subject))
+		k.refused, err = v.SubjectRefused(ctx, source, subject.Key())
 		return err
 	})
 	return k, err
 }
 
-// wait notes that an administrator must say whose sign-in this is.
-func (d *Door) wait(ctx context.Context, source string, p parked, f profile, why saml.Reason) *saml.Rejection {
+// pend notes that an administrator must say whose sign-in this is.
+func (d *Door) pend(ctx context.Context, source string, p parked, f profile, why signin.Reason) *signin.Rejection {
 	now := d.c.Now()
-	err := d.engine.Store().PutPendingLink(ctx, store.PendingLink{Source: source, Subject: subjectKey(p.Identity.Subject),
+	err := d.engine.Store().PutPendingLink(ctx, store.PendingLink{Source: source, Subject: p.Identity.Subject.Key(),
 		Login: f.login, Email: f.mail, Trace: p.Trace.ID, First: now, Last: now})
 	no := refusal(why, "an account of this subject", "none; it waits for an administrator")
 	no.Cause = err
@@ -235,35 +215,35 @@ func (d *Door) create(ctx context.Context, by store.By, source string, p parked,
 
 func creating(source string, p parked, f profile) *directory.AccountChange {
 	return &directory.AccountChange{Source: source, UniqueLogin: true,
-		Edit: func(directory.Account) (directory.Account, error) { return f.account(externalID(p.Identity.Subject)) }}
+		Edit: func(directory.Account) (directory.Account, error) { return f.account(p.Identity.Subject.ExternalID) }}
 }
 
-// profile is what an assertion says of a person beside the subject.
+// profile is what a sign-in says of a person beside the subject.
 type profile struct{ login, display, given, family, mail string }
 
 // The names that identity providers use, first found first.
 var (
-	loginNames   = []string{"urn:oid:0.9.2342.19200300.100.1.1", "uid", "userName", "username", "login", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"}
+	loginNames   = []string{"urn:oid:0.9.2342.19200300.100.1.1", "uid", "userName", "username", "login", "preferred_username", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"}
 	mailNames    = []string{"urn:oid:0.9.2342.19200300.100.1.3", "mail", "email", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"}
-	displayNames = []string{"urn:oid:2.16.840.1.113730.3.1.241", "displayName", "urn:oid:2.5.4.3", "cn", "http://schemas.microsoft.com/identity/claims/displayname"}
-	givenNames   = []string{"urn:oid:2.5.4.42", "givenName", "firstName", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname"}
-	familyNames  = []string{"urn:oid:2.5.4.4", "sn", "lastName", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"}
+	displayNames = []string{"urn:oid:2.16.840.1.113730.3.1.241", "displayName", "urn:oid:2.5.4.3", "cn", "http://schemas.microsoft.com/identity/claims/displayname", "name"}
+	givenNames   = []string{"urn:oid:2.5.4.42", "givenName", "firstName", "given_name", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname"}
+	familyNames  = []string{"urn:oid:2.5.4.4", "sn", "lastName", "family_name", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"}
 )
 
-func profileOf(who *saml.Identity) profile {
+func profileOf(who *signin.Identity) profile {
 	first := func(names []string) string {
 		for _, n := range names {
 			for _, a := range who.Attributes {
-				if a.Name == n && len(a.Values) > 0 && strings.TrimSpace(a.Values[0].Text) != "" {
-					return strings.TrimSpace(a.Values[0].Text)
+				if a.Name == n && len(a.Values) > 0 && strings.TrimSpace(a.Values[0]) != "" {
+					return strings.TrimSpace(a.Values[0])
 				}
 			}
 		}
 		return ""
 	}
 	f := profile{login: first(loginNames), display: first(displayNames), given: first(givenNames), family: first(familyNames), mail: first(mailNames)}
-	if f.login == "" && who.NameID.Format == saml.FormatEmail {
-		f.login = who.NameID.Value
+	if f.login == "" {
+		f.login = who.Login
 	}
 	if f.login == "" {
 		f.login = f.mail

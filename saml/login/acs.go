@@ -33,14 +33,14 @@ func (d *Door) acs(w http.ResponseWriter, r *http.Request) error {
 		return d.refuse(w, r, d.trace(name), refusal(saml.InputTooLarge, "a form", "one that cannot be read"))
 	}
 	encoded := r.PostForm.Get("SAMLResponse")
-	waiting, p, err := d.waiting(r.Context(), name, r.PostForm.Get("RelayState"), s, encoded)
+	waiting, asked, err := d.waiting(r.Context(), name, r.PostForm.Get("RelayState"), s, encoded)
 	if err != nil {
 		return err
 	}
 	t := d.trace(name)
 	var expected []saml.Request
 	if waiting != nil {
-		t.ID, t.Test, expected = p.Trace, p.Test, []saml.Request{p.Request}
+		t.ID, t.Test, expected = asked.Trace, asked.Test, []saml.Request{asked.Request}
 	}
 	off, err := d.disabled(r.Context(), name)
 	if err != nil {
@@ -59,8 +59,7 @@ func (d *Door) acs(w http.ResponseWriter, r *http.Request) error {
 	if no != nil {
 		return d.refuse(w, r, t, no)
 	}
-	t.identity(who, now)
-	return d.park(w, r, t, waiting, who)
+	return d.park(w, r, ofSAML(t, who), waiting)
 }
 
 // waiting finds the login that an answer is for: by RelayState, else by the
@@ -95,19 +94,16 @@ func (d *Door) waiting(ctx context.Context, source, relay string, s Source, enco
 	return &l, p, nil
 }
 
-// parked is a verified identity that waits for its browser.
-type parked struct {
-	Trace    *Trace         `json:"trace"`
-	Identity *saml.Identity `json:"identity"`
-}
-
-func (d *Door) park(w http.ResponseWriter, r *http.Request, t *Trace, l *store.Login, who *saml.Identity) error {
-	body, err := json.Marshal(parked{t, who})
+// park keeps a verified identity for the browser that began, and sends the
+// browser for it.
+func (d *Door) park(w http.ResponseWriter, r *http.Request, p parked, l *store.Login) error {
+	t, now := p.Trace, d.c.Now()
+	t.identity(p.Identity, now)
+	body, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	ticket := session.NewHandle()
-	expires := d.c.Now().Add(parkedFor)
+	ticket, expires := session.NewHandle(), now.Add(parkedFor)
 	if l == nil { // unsolicited, and the source allows it
 		err = d.engine.Store().PutLogin(r.Context(), store.Login{Digest: store.Digest(ticket), Source: t.Source, Body: []byte(`{}`), Parked: body, Expires: expires})
 	} else {

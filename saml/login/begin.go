@@ -13,6 +13,7 @@ import (
 
 	"grantbridge/internal/session"
 	"grantbridge/saml"
+	"grantbridge/saml/oidc"
 	"grantbridge/store"
 )
 
@@ -20,11 +21,16 @@ import (
 // late is told from one that nobody asked for.
 const late = 15 * time.Minute
 
+// waits is how long an OpenID provider's answer is waited for, its lateness
+// included.
+const waits = 30 * time.Minute
+
 // pending is what is kept of a login, or a logout, under way.
 type pending struct {
 	Trace   string       `json:"trace"`
 	Return  string       `json:"return,omitempty"`
-	Request saml.Request `json:"request"`
+	Request saml.Request `json:"request,omitzero"`
+	OIDC    oidc.Request `json:"oidc,omitzero"`
 	Logout  bool         `json:"logout,omitempty"`
 	StepUp  bool         `json:"step_up,omitempty"`
 	// Test is who asked for a sign-in that creates nothing.
@@ -41,14 +47,14 @@ func (d *Door) choose(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if name != "" {
-			http.Redirect(w, r, beginURL(name, back), http.StatusSeeOther)
+			http.Redirect(w, r, beginURL(d.c.Sources[name].protocol(), name, back), http.StatusSeeOther)
 			return nil
 		}
 	}
 	v := chooseView{Return: back}
 	for _, n := range d.names() {
 		v.Mail = v.Mail || len(d.c.Sources[n].Domains) > 0
-		v.Ways = append(v.Ways, way{d.label(n), beginURL(n, back)})
+		v.Ways = append(v.Ways, way{d.label(n), beginURL(d.c.Sources[n].protocol(), n, back)})
 	}
 	return d.page(w, http.StatusOK, "choose", "Sign in", v)
 }
@@ -97,8 +103,8 @@ func (d *Door) domains() (owners map[string]string, sources []string) {
 	return owners, sources
 }
 
-func beginURL(source, back string) string {
-	u := "/saml/" + source + "/login"
+func beginURL(protocol, source, back string) string {
+	u := "/" + protocol + "/" + source + "/login"
 	if back != "/me" {
 		u += "?return=" + url.QueryEscape(back)
 	}
@@ -135,37 +141,43 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) error {
 	return d.send(w, r, t, s, p)
 }
 
-// options are what a login asks of the identity provider beside the source's own.
-func (p pending) options(s Source) saml.LoginOptions {
+// contexts are what a login asks for beside what the source always asks.
+func (p pending) contexts(s Source) []string {
 	if p.StepUp {
-		return saml.LoginOptions{AuthnContext: s.Strong}
+		return s.Strong
 	}
-	return saml.LoginOptions{}
+	return nil
 }
 
 // send keeps the request and sends it off.
 func (d *Door) send(w http.ResponseWriter, r *http.Request, t *Trace, s Source, p pending) error {
+	t.Test = p.Test
+	if s.OIDC != nil {
+		return d.ask(w, r, t, s, p)
+	}
 	relay := session.NewHandle()
 	now := d.c.Now()
 	t.Test = p.Test
-	message, request, err := s.Provider.Login(relay, p.options(s), now)
+	message, request, err := s.Provider.Login(relay, saml.LoginOptions{AuthnContext: p.contexts(s)}, now)
 	if err != nil {
-		return d.refuse(w, r, t, refused(err))
+		return d.refuse(w, r, t, err)
 	}
 	p.Trace, p.Request = t.ID, request
-	body, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
 	ends := request.Expires.Add(late)
 	browser := d.c.Sessions.Browser(w, r, ends.Sub(now))
-	err = d.engine.Store().PutLogin(r.Context(), store.Login{
-		Digest: store.Digest(relay), Source: t.Source, Request: request.ID, Browser: store.Digest(browser), Body: body, Expires: ends,
-	})
+	err = d.wait(r.Context(), store.Login{Digest: store.Digest(relay), Source: t.Source, Request: request.ID, Browser: store.Digest(browser), Expires: ends}, p)
 	if err != nil {
 		return err
 	}
 	return d.post(w, r, message, "Sign in")
+}
+
+// wait keeps what is under way until it is answered.
+func (d *Door) wait(ctx context.Context, l store.Login, p pending) (err error) {
+	if l.Body, err = json.Marshal(p); err != nil {
+		return err
+	}
+	return d.engine.Store().PutLogin(ctx, l)
 }
 
 // post sends a message off, as its binding has it.

@@ -16,6 +16,8 @@ import (
 	"grantbridge/internal/session"
 	"grantbridge/provision"
 	"grantbridge/saml"
+	"grantbridge/saml/oidc"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -40,9 +42,11 @@ const (
 	Ignore GroupMode = "ignore"
 )
 
-// Source is one identity provider's part of the door.
+// Source is one identity provider's part of the door. It speaks one protocol:
+// the one whose provider is there.
 type Source struct {
 	Provider *saml.Provider
+	OIDC     *oidc.Provider
 	Label    string   // for the button; default is the name
 	Domains  []string // of e-mail addresses whose owners sign in here
 	Mode     Mode
@@ -65,7 +69,7 @@ type Config struct {
 	Sessions *session.Manager
 	Signer   *session.Signer
 	// Kept, when given, is told of every attempt that came to something.
-	Kept func(source, outcome string, reason saml.Reason)
+	Kept func(source, outcome string, reason signin.Reason)
 	Log  *slog.Logger
 	Now  func() time.Time
 }
@@ -101,7 +105,7 @@ func New(engine *provision.Engine, c Config) *Door {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Kept == nil {
-		c.Kept = func(string, string, saml.Reason) {}
+		c.Kept = func(string, string, signin.Reason) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -119,7 +123,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.Ser
 
 // Serves reports whether a path is the door's.
 func Serves(path string) bool {
-	if strings.HasPrefix(path, "/saml/") {
+	if strings.HasPrefix(path, "/saml/") || strings.HasPrefix(path, "/oidc/") {
 		return true
 	}
 	return slices.Contains([]string{"/login", "/login/style.css", "/finish", "/logout", "/me", "/auth/verify", "/.well-known/jwks.json"}, path)
@@ -129,19 +133,23 @@ func (d *Door) routes() http.Handler {
 	mux := http.NewServeMux()
 	adapter := handler.Adapter{Log: d.c.Log, Map: problem}
 	for pattern, f := range map[string]handler.Func{
-		"GET /login":                  d.choose,
-		"GET /login/style.css":        style,
-		"GET /saml/{source}/metadata": d.metadata,
-		"GET /saml/{source}/login":    d.begin,
-		"POST /saml/{source}/acs":     d.acs,
-		"GET /saml/{source}/slo":      d.slo,
-		"POST /saml/{source}/slo":     d.slo,
-		"GET /finish":                 d.finish,
-		"GET /me":                     d.me,
-		"GET /logout":                 d.askLogout,
-		"POST /logout":                d.logout,
-		"GET /auth/verify":            d.verify,
-		"GET /.well-known/jwks.json":  d.keys,
+		"GET /login":                             d.choose,
+		"GET /login/style.css":                   style,
+		"GET /saml/{source}/metadata":            d.metadata,
+		"GET /saml/{source}/login":               d.begin,
+		"POST /saml/{source}/acs":                d.acs,
+		"GET /saml/{source}/slo":                 d.slo,
+		"POST /saml/{source}/slo":                d.slo,
+		"GET /oidc/{source}/login":               d.begin,
+		"GET /oidc/{source}/callback":            d.callback,
+		"GET /oidc/{source}/signed-out":          d.signedOutThere,
+		"POST /oidc/{source}/backchannel-logout": d.backchannel,
+		"GET /finish":                            d.finish,
+		"GET /me":                                d.me,
+		"GET /logout":                            d.askLogout,
+		"POST /logout":                           d.logout,
+		"GET /auth/verify":                       d.verify,
+		"GET /.well-known/jwks.json":             d.keys,
 	} {
 		mux.Handle(pattern, adapter.Handler(f))
 	}
@@ -161,11 +169,11 @@ func problem(err error) *handler.Problem {
 	return nil
 }
 
-// source is the source that a path names.
+// source is the source that a path names, and whose protocol it begins with.
 func (d *Door) source(r *http.Request) (string, Source, error) {
 	name := r.PathValue("source")
 	s, ok := d.c.Sources[name]
-	if !ok {
+	if !ok || !strings.HasPrefix(r.URL.Path, "/"+s.protocol()+"/") {
 		return "", Source{}, &handler.Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "nobody signs in here"}
 	}
 	return name, s, nil

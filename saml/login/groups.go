@@ -7,7 +7,7 @@ import (
 
 	"grantbridge/directory"
 	"grantbridge/provision"
-	"grantbridge/saml"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -15,7 +15,7 @@ import (
 // groups that are present are applied: absent and overage are unknown, and empty
 // is what a broken filter sends too, so it counts only when the source says so.
 // They change memberships of this source and of nothing else.
-func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Account, p parked) (*saml.Rejection, error) {
+func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Account, p parked) (*signin.Rejection, error) {
 	join, leave, err := d.difference(ctx, s, a, p)
 	if err != nil || len(join)+len(leave) == 0 {
 		return nil, err
@@ -64,8 +64,8 @@ func namesOf(groups []directory.Ref) (names []string) {
 }
 
 // applies reports whether the groups of a sign-in say which groups there are.
-func (s Source) applies(g saml.Groups) bool {
-	return g.State == saml.GroupsPresent || g.State == saml.GroupsEmpty && s.LeaveOnEmpty
+func (s Source) applies(g signin.Groups) bool {
+	return g.State == signin.GroupsPresent || g.State == signin.GroupsEmpty && s.LeaveOnEmpty
 }
 
 // differ says which groups, by folded name, are to be joined and left.
@@ -89,7 +89,7 @@ func differ(have []directory.Ref, want []string) (join []string, leave []directo
 	return join, leave
 }
 
-func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *Trace, join []string, leave []directory.Ref) (*saml.Rejection, error) {
+func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account, t *Trace, join []string, leave []directory.Ref) (*signin.Rejection, error) {
 	for _, g := range leave {
 		if no, err := d.changeGroup(ctx, by, leaving(a, g)); no != nil || err != nil {
 			return no, err
@@ -106,7 +106,7 @@ func (d *Door) applyGroups(ctx context.Context, by store.By, a directory.Account
 
 // join makes the account a member of the group, which is made when the source
 // has none of that name.
-func (d *Door) join(ctx context.Context, by store.By, a directory.Account, name string) (*saml.Rejection, error) {
+func (d *Door) join(ctx context.Context, by store.By, a directory.Account, name string) (*signin.Rejection, error) {
 	for try := 0; ; try++ {
 		change, err := d.joining(ctx, a, name)
 		if err != nil {
@@ -151,7 +151,7 @@ func (d *Door) groupNamed(ctx context.Context, source, name string) (uid string,
 	return uid, err
 }
 
-func (d *Door) changeGroup(ctx context.Context, by store.By, c *directory.GroupChange) (*saml.Rejection, error) {
+func (d *Door) changeGroup(ctx context.Context, by store.By, c *directory.GroupChange) (*signin.Rejection, error) {
 	_, err := d.engine.Apply(ctx, by, c)
 	if errors.Is(err, provision.ErrUnknownSource) {
 		return refusal(sourceDisabled, "the source switched on", "switched off"), nil

@@ -9,6 +9,7 @@ import (
 
 	"grantbridge/internal/session"
 	"grantbridge/saml"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -45,6 +46,9 @@ func (d *Door) askIdP(w http.ResponseWriter, r *http.Request, s *session.Session
 	src, ok := d.c.Sources[s.Source]
 	if !ok || json.Unmarshal(s.Auth, &a) != nil {
 		return d.signedOut(w, "")
+	}
+	if src.OIDC != nil {
+		return d.askProvider(w, r, src, a)
 	}
 	relay, now := session.NewHandle(), d.c.Now()
 	message, request, err := src.Provider.LogoutRequest(a.Ref, relay, now)
@@ -146,7 +150,7 @@ func (d *Door) sloAnswer(w http.ResponseWriter, r *http.Request, name string, s 
 	if _, no := s.Provider.AcceptLogoutResponse(in, expected, now); no != nil {
 		t := d.trace(name)
 		t.Want, t.Got, t.Fix = no.Want, no.Got, no.Fix()
-		if err := d.keep(r.Context(), t, "logout", no.Reason); err != nil {
+		if err := d.keep(r.Context(), t, "logout", signin.Reason(no.Reason)); err != nil {
 			return err
 		}
 		// Our session has ended before; what is unsure is the other one.

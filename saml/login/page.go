@@ -62,7 +62,7 @@ func (d *Door) page(w http.ResponseWriter, status int, name, title string, v any
 func (d *Door) formTargets() string {
 	out := []string{"'self'"}
 	for _, n := range d.names() {
-		for _, o := range d.c.Sources[n].Origins {
+		for _, o := range d.c.Sources[n].origins() {
 			if !slices.Contains(out, o) {
 				out = append(out, o)
 			}

@@ -3,23 +3,24 @@ package login
 import (
 	"grantbridge/internal/session"
 	"grantbridge/saml"
+	"grantbridge/saml/signin"
 )
 
 // The reasons of the door's own, beside those of package saml.
 const (
-	sourceDisabled  = saml.SourceDisabled
-	wrongBrowser    = saml.Reason("wrong_browser")
-	finishSpent     = saml.Reason("finish_spent")
-	noAccount       = saml.Reason("no_account")
-	accountLeft     = saml.Reason("account_left")
-	accountInactive = saml.Reason("account_inactive")
-	linkPending     = saml.Reason("link_pending")
-	loginTaken      = saml.Reason("login_taken")
-	testSpent       = saml.Reason("test_spent")
-	linkRefused     = saml.Reason("link_refused")
-	personLocked    = saml.Reason("person_locked")
-	personSuspended = saml.Reason("person_suspended")
-	notReady        = saml.Reason("not_ready")
+	sourceDisabled  = signin.Reason(saml.SourceDisabled)
+	wrongBrowser    = signin.Reason("wrong_browser")
+	finishSpent     = signin.Reason("finish_spent")
+	noAccount       = signin.Reason("no_account")
+	accountLeft     = signin.Reason("account_left")
+	accountInactive = signin.Reason("account_inactive")
+	linkPending     = signin.Reason("link_pending")
+	loginTaken      = signin.Reason("login_taken")
+	testSpent       = signin.Reason("test_spent")
+	linkRefused     = signin.Reason("link_refused")
+	personLocked    = signin.Reason("person_locked")
+	personSuspended = signin.Reason("person_suspended")
+	notReady        = signin.Reason("not_ready")
 )
 
 // saying is what a reason tells the person, and the administrator to do.
@@ -30,7 +31,7 @@ const (
 	askHelp = "You cannot sign in here. Your administrator can tell you why."
 )
 
-var sayings = map[saml.Reason]saying{
+var sayings = map[signin.Reason]saying{
 	wrongBrowser:    {"This sign-in was begun in another browser. Please start again in this one.", "Nothing, when the person changed browsers. When nobody did, somebody tried to plant a sign-in: look at the address in the log."},
 	finishSpent:     {again, "Nothing: the page was loaded twice, or more than five minutes after the sign-in. Cookies that the browser refuses look the same."},
 	noAccount:       {askHelp, "Let the identity provider push the person first (scim), or set provision of the source to create or review. With subject.attribute, its value must equal the account's externalId to the letter."},
@@ -46,31 +47,30 @@ var sayings = map[saml.Reason]saying{
 }
 
 // Fixes are the reasons of the door's own, with what the administrator changes.
-func Fixes() map[saml.Reason]string {
-	all := make(map[saml.Reason]string, len(sayings))
+func Fixes() map[signin.Reason]string {
+	all := make(map[signin.Reason]string, len(sayings))
 	for r, s := range sayings {
 		all[r] = s.fix
 	}
 	return all
 }
 
-// sayingOf finds what is said of a rejection.
-func sayingOf(no *saml.Rejection) saying {
+// refusal is a rejection for a reason of the door's own or of package saml.
+func refusal[R ~string](reason R, want, got string) *signin.Rejection {
+	no := &signin.Rejection{Reason: signin.Reason(reason), Want: want, Got: got}
 	if s, ok := sayings[no.Reason]; ok {
-		return s
+		no.Says, no.Fix = s.says, s.fix
+	} else {
+		no.Says, no.Fix = saml.Reason(reason).Says(), saml.Reason(reason).Fix()
 	}
-	return saying{no.Says(), no.Fix()}
-}
-
-func refusal(reason saml.Reason, want, got string) *saml.Rejection {
-	return &saml.Rejection{Reason: reason, Want: want, Got: got}
+	return no
 }
 
 // endedRefusal says why a session could not begin.
-func endedRefusal(why session.Why) *saml.Rejection {
-	reasons := map[session.Why]saml.Reason{
+func endedRefusal(why session.Why) *signin.Rejection {
+	reasons := map[session.Why]signin.Reason{
 		session.Locked: personLocked, session.Revoked: personLocked, session.Suspended: personSuspended,
-		session.SourceDisabled: sourceDisabled, session.AccountEnded: accountInactive, session.Stale: saml.StoreUnavailable,
+		session.SourceDisabled: sourceDisabled, session.AccountEnded: accountInactive, session.Stale: signin.Reason(saml.StoreUnavailable),
 	}
 	reason, ok := reasons[why]
 	if !ok {

@@ -15,6 +15,7 @@ import (
 	"grantbridge/access"
 	"grantbridge/provision"
 	"grantbridge/saml"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -84,10 +85,10 @@ func (t *Trace) note(format string, args ...any) {
 
 const maxShown = 50
 
-// identity notes what a verified assertion said.
-func (t *Trace) identity(who *saml.Identity, now time.Time) {
+// identity notes what a verified identity said.
+func (t *Trace) identity(who *signin.Identity, now time.Time) {
 	t.Issuer, t.Context, t.Key, t.Encrypted = who.Issuer, who.AuthnContext, who.Key, who.Encrypted
-	t.Subject = string(who.Subject.Kind) + " " + who.Subject.Name
+	t.Subject = who.Subject.Kind + " " + who.Subject.Name
 	t.Clock = now.Sub(who.IssuedAt).Round(time.Millisecond).String()
 	if who.Subject.Reassignable {
 		t.note("the subject is of a kind that identity providers give to somebody else later; prefer an immutable one")
@@ -103,12 +104,13 @@ func (t *Trace) identity(who *saml.Identity, now time.Time) {
 				shown.Values = append(shown.Values, fmt.Sprintf("and %d more", len(a.Values)-j))
 				break
 			}
-			shown.Values = append(shown.Values, fmt.Sprintf("(%d characters)", len([]rune(v.Text))))
+			shown.Values = append(shown.Values, fmt.Sprintf("(%d characters)", len([]rune(v))))
 		}
 		t.Attributes = append(t.Attributes, shown)
 	}
 	t.GroupState = who.Groups.State.String()
 	t.Groups = who.Groups.Values[:min(len(who.Groups.Values), maxShown)]
+	t.Notes = append(t.Notes, who.Notes...)
 }
 
 // gives notes what the person holds now.
@@ -148,7 +150,7 @@ func plural(n int, noun string) string {
 }
 
 // keep stores the trace.
-func (d *Door) keep(ctx context.Context, t *Trace, outcome string, reason saml.Reason) error {
+func (d *Door) keep(ctx context.Context, t *Trace, outcome string, reason signin.Reason) error {
 	body, err := json.Marshal(t)
 	if err != nil {
 		return err
@@ -158,18 +160,11 @@ func (d *Door) keep(ctx context.Context, t *Trace, outcome string, reason saml.R
 	return d.engine.Store().PutTrace(ctx, store.LoginTrace{ID: t.ID, Source: t.Source, At: t.At, Outcome: outcome, Reason: string(reason), Person: t.Person, Body: body})
 }
 
-// refused makes an error of package saml a rejection.
-func refused(err error) *saml.Rejection {
-	if no, ok := errors.AsType[*saml.Rejection](err); ok {
-		return no
-	}
-	return &saml.Rejection{Reason: saml.InternalError, Want: "a request", Got: "none", Cause: err}
-}
-
 // refuse shows the sentence and the id, and keeps the rest for the administrator.
-func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *Trace, no *saml.Rejection) error {
-	said := sayingOf(no)
-	t.Want, t.Got, t.Fix, t.Says = no.Want, no.Got, said.fix, said.says
+// why is a rejection, of a protocol or of the door's own.
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *Trace, why error) error {
+	no := rejectionOf(why)
+	t.Want, t.Got, t.Fix, t.Says = no.Want, no.Got, no.Fix, no.Says
 	if no.Cause != nil {
 		d.c.Log.Error("sign-in", "source", t.Source, "trace", t.ID, "reason", string(no.Reason), "error", no.Cause)
 	}
@@ -187,10 +182,10 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *Trace, no *saml
 		return d.report(w, t, nil)
 	}
 	status := http.StatusForbidden
-	if no.Reason == saml.StoreUnavailable {
+	if no.Reason == signin.Reason(saml.StoreUnavailable) {
 		status = http.StatusServiceUnavailable
 	}
-	return d.page(w, status, "refused", "Not signed in", refusedView{said.says, t.ID})
+	return d.page(w, status, "refused", "Not signed in", refusedView{no.Says, t.ID})
 }
 
 func isUnavailable(err error) bool {

@@ -12,7 +12,7 @@ import (
 	"grantbridge/directory"
 	"grantbridge/internal/session"
 	"grantbridge/provision"
-	"grantbridge/saml"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -53,13 +53,10 @@ func (d *Door) tried(w http.ResponseWriter, r *http.Request, s Source, p parked)
 	if err != nil {
 		return err
 	}
-	if no != nil {
-		said := sayingOf(no)
-		p.Trace.Want, p.Trace.Got, p.Trace.Fix, p.Trace.Says = no.Want, no.Got, said.fix, said.says
-	}
-	reason := saml.Reason("")
+	var reason signin.Reason
 	if no != nil {
 		reason = no.Reason
+		p.Trace.Want, p.Trace.Got, p.Trace.Fix, p.Trace.Says = no.Want, no.Got, no.Fix, no.Says
 	}
 	if err := d.keep(r.Context(), p.Trace, "tested", reason); err != nil {
 		return err
@@ -68,7 +65,7 @@ func (d *Door) tried(w http.ResponseWriter, r *http.Request, s Source, p parked)
 }
 
 // rehearse fills the trace with what would follow, or says who would be refused.
-func (d *Door) rehearse(ctx context.Context, s Source, p parked) (*saml.Rejection, error) {
+func (d *Door) rehearse(ctx context.Context, s Source, p parked) (*signin.Rejection, error) {
 	name, profile := p.Trace.Source, profileOf(p.Identity)
 	k, err := d.look(ctx, name, p.Identity.Subject, profile.login)
 	if err != nil {
@@ -100,7 +97,7 @@ type rehearsal struct {
 	done    int
 }
 
-func (re *rehearsal) run(ctx context.Context) (*saml.Rejection, error) {
+func (re *rehearsal) run(ctx context.Context) (*signin.Rejection, error) {
 	t := re.p.Trace
 	join, leave, err := re.d.difference(ctx, re.s, re.account, re.p)
 	if err != nil {
@@ -112,7 +109,7 @@ func (re *rehearsal) run(ctx context.Context) (*saml.Rejection, error) {
 	for _, name := range join {
 		re.changes = append(re.changes, func() (directory.Change, error) { return re.d.joining(ctx, re.account, name) })
 	}
-	by := store.By{Actor: "saml:" + t.Source, Via: "saml", Reason: "test " + t.ID}
+	by := store.By{Actor: re.s.protocol() + ":" + t.Source, Via: re.s.protocol(), Reason: "test " + t.ID}
 	holds, err := re.d.engine.Rehearse(ctx, by, re.next, func() access.PersonID { return access.PersonID(re.account.Person) })
 	if unique, taken := errors.AsType[*store.UniqueError](err); taken && unique.Attribute == "userName" {
 		t.Joins = nil
@@ -145,14 +142,11 @@ type testView struct {
 }
 
 // report shows the whole trace to the browser that tested.
-func (d *Door) report(w http.ResponseWriter, t *Trace, who *saml.Identity) error {
+func (d *Door) report(w http.ResponseWriter, t *Trace, who *signin.Identity) error {
 	v := testView{Trace: t, OK: t.Want == ""}
 	if who != nil {
 		for _, a := range who.Attributes[:min(len(who.Attributes), maxShown)] {
-			shown := Attribute{Name: a.Name}
-			for _, x := range a.Values[:min(len(a.Values), maxShown)] {
-				shown.Values = append(shown.Values, x.Text)
-			}
+			shown := Attribute{Name: a.Name, Values: a.Values[:min(len(a.Values), maxShown)]}
 			v.Values = append(v.Values, shown)
 		}
 	}

@@ -123,8 +123,8 @@ func checkSource(d *strict.Document, at, name string, s Source) {
 	if slices.Contains(reserved, name) {
 		d.Problem(at, "source name %q has a meaning of its own; choose another", name)
 	}
-	if s.SCIM == nil && s.SAML == nil && s.LDAP == nil {
-		d.Problem(at, "source %q has no door; give it scim, saml or ldap", name)
+	if s.SCIM == nil && s.SAML == nil && s.OIDC == nil && s.LDAP == nil {
+		d.Problem(at, "source %q has no door; give it scim, saml, oidc or ldap", name)
 	}
 	oneOf(d, at+".lifecycle", s.Lifecycle, lifecycles)
 	if s.SCIM != nil {
@@ -135,6 +135,9 @@ func checkSource(d *strict.Document, at, name string, s Source) {
 		if s.SAML.Groups == "apply" {
 			checkOneAuthority(d, at+".saml.groups", s)
 		}
+	}
+	if s.OIDC != nil {
+		checkOIDC(d, at+".oidc", s)
 	}
 	if s.LDAP != nil {
 		checkLDAP(d, at+".ldap", s.LDAP)

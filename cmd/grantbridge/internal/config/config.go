@@ -64,7 +64,8 @@ type Site struct {
 // Source is one identity provider with up to three doors.
 type Source struct {
 	SCIM      *SCIM  `yaml:"scim" jsonschema_description:"it pushes people and groups"`
-	SAML      *SAML  `yaml:"saml" jsonschema_description:"its people sign in"`
+	SAML      *SAML  `yaml:"saml" jsonschema_description:"its people sign in by SAML"`
+	OIDC      *OIDC  `yaml:"oidc" jsonschema_description:"its people sign in by OpenID Connect"`
 	LDAP      *LDAP  `yaml:"ldap" jsonschema_description:"it is a directory that is read"`
 	Disabled  bool   `yaml:"disabled" jsonschema_description:"all its doors are shut, it gives nothing, and its sessions end"`
 	Lifecycle string `yaml:"lifecycle" jsonschema_description:"veto: who it deactivates is suspended everywhere; own: loses only what it gives" jsonschema:"enum=veto,enum=own"`
@@ -113,6 +114,9 @@ func (c *Config) setDefaults() {
 		}
 		if s.SAML != nil {
 			s.SAML.setDefaults()
+		}
+		if s.OIDC != nil {
+			s.OIDC.setDefaults()
 		}
 		if s.LDAP != nil {
 			s.LDAP.setDefaults()

@@ -18,6 +18,10 @@ func env(pairs ...string) Env {
 	return func(name string) (string, bool) { v, ok := m[name]; return v, ok }
 }
 
+const okOIDC = `issuer: "https://i.example", client_id: c, client_secret: s`
+
+func oidcWith(block string) string { return "sources:\n  o: {oidc: {" + block + "}}" }
+
 func TestWhatIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"an unknown key names the nearest", "lisen: 127.0.0.1:1", `c.yaml:1:1: unknown key "lisen"; did you mean "listen"?`},
@@ -55,6 +59,22 @@ func TestWhatIsRefused(t *testing.T) {
 		{"leaving without applying", "sources:\n  o: {saml: {metadata_file: f, groups_empty: leave}}", `leave needs groups: apply`},
 		{"groups of a sign-in and of a directory", "sources:\n  l: {saml: {metadata_file: f, groups: apply}, ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}}}", `the directory says who is in a group`},
 		{"idle beyond the lifetime", "sessions: {lifetime: 1h, idle: 2h}", `c.yaml:1:32: 2h is longer than lifetime (1h)`},
+		{"OpenID Connect without a provider", oidcWith(`client_id: c, client_secret: s`), `issuer is missing`},
+		{"OpenID Connect without a client", oidcWith(`issuer: "https://i.example", client_secret: s`), `client_id is missing`},
+		{"OpenID Connect without a secret", oidcWith(`issuer: "https://i.example", client_id: c`), `secret is missing; give client_secret_file, or client_auth: none`},
+		{"two secrets", oidcWith(okOIDC + `, client_secret_file: f`), `client_secret and client_secret_file are both given`},
+		{"a public client with a secret", oidcWith(okOIDC + `, client_auth: none`), `a public client has no secret`},
+		{"an issuer over http", oidcWith(`issuer: "http://i.example", client_id: c, client_secret: s`), `issuer "http://i.example" is not https`},
+		{"an issuer of every organisation", oidcWith(`issuer: "https://login.microsoftonline.com/common/v2.0", client_id: c, client_secret: s`), `with your tenant's id`},
+		{"the issuer's configuration for the issuer", oidcWith(`issuer: "https://i.example/.well-known/openid-configuration", client_id: c, client_secret: s`), `leave out /.well-known`},
+		{"an e-mail address as the subject", oidcWith(okOIDC + `, subject: {claim: email}`), `does not name a person for ever`},
+		{"scopes without openid", oidcWith(okOIDC + `, scopes: [profile]`), `openid is missing`},
+		{"an unknown way to send the secret", oidcWith(okOIDC + `, client_auth: bascic`), `no client_auth "bascic"; did you mean basic?`},
+		{"clocks an hour apart", oidcWith(okOIDC + `, clock_skew: 1h`), `is not between 0s and 3m`},
+		{"two ways to ask for a fresh sign-in", oidcWith(okOIDC + `, force_authn: true, max_authn_age: 1h`), `leave out one of the two`},
+		{"two protocols", "sources:\n  o: {saml: {metadata_file: m}, oidc: {" + okOIDC + "}}", `saml and oidc are both given`},
+		{"groups from SCIM and from the ID token", "sources:\n  o: {scim: {}, oidc: {" + okOIDC + ", groups: apply}}", `write report`},
+		{"a SAML key in OpenID Connect", oidcWith(okOIDC + `, groups_attribute: g`), `unknown key "groups_attribute"; known here are issuer, client_id`},
 		{"a rate without a unit", "sources:\n  o: {scim: {rate: 50}}", `"50" is no rate`},
 		{"a network with host bits", "sources:\n  o: {scim: {allow: [203.0.113.7/24]}}", `is no network`},
 		{"a network of words", "trusted_proxies: [everybody]", `c.yaml:1:19: "everybody" is no network`},

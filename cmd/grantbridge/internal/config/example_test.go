@@ -12,11 +12,14 @@ import (
 
 	"grantbridge/saml"
 	"grantbridge/saml/login"
+	"grantbridge/saml/signin"
 )
 
 const exampleFile = "../../../../config.example.yaml"
 
 func noEnv(string) (string, bool) { return "", false }
+
+var oidcKeys = regexp.MustCompile(`(?m)^( *)# ((?:oidc|issuer|client_id|client_secret|client_secret_file|client_auth|scopes|userinfo|groups_claim|groups_form|groups_delimiter|groups_at_most|authn_context|force_authn|max_authn_age|clock_skew|login_ttl):.*)$`)
 
 // example reads the example, and with all its commented keys uncommented.
 func example(t *testing.T) (plain, whole *Loaded) {
@@ -30,6 +33,7 @@ func example(t *testing.T) (plain, whole *Loaded) {
 	}
 	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|metadata|groups_[a-z_]+|authn_context|force_authn|max_authn_age|signed|encrypted|expired_certificates|sign_requests|request_binding|nameid_format|clock_skew|max_age|login_ttl|next_key_file|next_certificate_file|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|provision|idp_initiated|label|domains|mfa|certificate_file|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|published_key_files|streams|matomo|delivery|audience|events|sources|endpoint|authorization_file|- \{id):.*)$`)
 	full := commented.ReplaceAllStringFunc(string(text), func(l string) string { return strings.Replace(l, "# ", "", 1) })
+	full = oidcKeys.ReplaceAllStringFunc(full, func(l string) string { return strings.Replace(l, "# ", "", 1) })
 	full = strings.Replace(full, "sites: []\n", "sites:\n", 1)
 	full = strings.Replace(full, `signing_key_file: ""`, "signing_key_file: events.pem", 1)
 	if whole, err = Parse("config.example.yaml", []byte(full), noEnv); err != nil {
@@ -99,6 +103,9 @@ func TestExampleInFullIsReadWhole(t *testing.T) {
 	if diff := cmp.Diff(want, whole.Sources["okta"].SAML); diff != "" {
 		t.Errorf("saml of okta in the example differs from the defaults (-default +example):\n%s", diff)
 	}
+	if o := whole.Sources["entra"].OIDC; o == nil || o.Subject.Claim != "oid" || o.GroupsForm != "object-id" || o.LoginTTL == 0 {
+		t.Errorf("oidc of entra is %+v", o)
+	}
 	if l := whole.Sources["corp-ldap"].LDAP; l == nil || l.Users.Filter == "" || l.Page != 1000 {
 		t.Errorf("ldap of corp-ldap is %+v", l)
 	}
@@ -116,7 +123,7 @@ func TestEveryKeyThatARefusalNamesIsAKey(t *testing.T) {
 	known := keys(reflect.TypeFor[Config]())
 	fixes := login.Fixes()
 	for _, r := range saml.Reasons() {
-		fixes[r] = r.Fix()
+		fixes[signin.Reason(r)] = r.Fix()
 	}
 	named := regexp.MustCompile(`\b[a-z]+(?:[_.][a-z]+)+\b|\b([a-z_]+)(?: of (?:the|that) source)|\bTake ([a-z]+) out of the source`)
 	seen := 0

@@ -101,6 +101,7 @@ func (l *Loaded) anchor(dir string) {
 			at(dir, &s.LDAP.KeyFile)
 		}
 	}
+	l.oidcFiles(func(_ string, path *string) { at(dir, path) })
 	l.anchorEvents(dir)
 }
 
@@ -158,6 +159,9 @@ func findLiterals(file string, text []byte) literals {
 			note("sources."+n+".scim.token", s.SCIM.Token.Reveal())
 			note("sources."+n+".scim.auth.basic_password", s.SCIM.Auth.BasicPassword.Reveal())
 		}
+		if s.OIDC != nil {
+			note("sources."+n+".oidc.client_secret", s.OIDC.ClientSecret.Reveal())
+		}
 		if s.LDAP != nil {
 			note("sources."+n+".ldap.bind_password", s.LDAP.BindPassword.Reveal())
 		}
@@ -201,6 +205,7 @@ func (l *Loaded) missingFiles() []string {
 			note("sources."+n+".ldap.key_file", s.LDAP.KeyFile)
 		}
 	}
+	l.oidcFiles(func(key string, path *string) { note(key, *path) })
 	paths, files := l.eventFiles()
 	for i, file := range files {
 		note(paths[i], file)
@@ -273,6 +278,11 @@ func (l *Loaded) LooseFiles() []string {
 		}
 		if s := l.Sources[n]; s.LDAP != nil {
 			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile)
+		}
+	}
+	for _, n := range l.SourceNames() {
+		if o := l.Sources[n].OIDC; o != nil {
+			files = append(files, o.ClientSecretFile)
 		}
 	}
 	_, more := l.eventFiles()

@@ -1,0 +1,107 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"grantbridge/internal/handler"
+	"grantbridge/internal/session"
+	"grantbridge/saml/oidc"
+	"grantbridge/saml/signin"
+	"grantbridge/store"
+)
+
+// askProvider lets an OpenID provider end its session too, when it can. Ours is
+// over before.
+func (d *Door) askProvider(w http.ResponseWriter, r *http.Request, s Source, a auth) error {
+	to := s.OIDC.LogoutURL(a.OIDC, session.NewHandle())
+	if to == "" {
+		return d.signedOut(w, d.label(s.OIDC.Source()))
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// signedOutThere is where the provider sends the browser after a logout. It
+// changes nothing, so nothing is asked of who comes.
+func (d *Door) signedOutThere(w http.ResponseWriter, r *http.Request) error {
+	if _, _, err := d.source(r); err != nil {
+		return err
+	}
+	return d.signedOut(w, "")
+}
+
+const maxLogoutForm = 256 << 10
+
+// backchannel takes a logout token from the provider itself (OpenID Connect
+// Back-Channel Logout 1.0 section 2.8): 200, or 400 with what is wrong.
+func (d *Door) backchannel(w http.ResponseWriter, r *http.Request) error {
+	name, s, err := d.source(r)
+	if err != nil {
+		return err
+	}
+	if err := d.admit(r, name); err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutForm)
+	if err := r.ParseForm(); err != nil {
+		return d.notLoggedOut(r, name, oidc.Refuse(oidc.LogoutMissing, "a form", "one that cannot be read"))
+	}
+	order, no := s.OIDC.AcceptLogout(r.Context(), r.PostForm.Get("logout_token"), d.engine.Store(), d.c.Now())
+	if no != nil {
+		return d.notLoggedOut(r, name, no)
+	}
+	if err := d.endOrdered(r.Context(), name, order); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// notItsFault are reasons that say nothing of the token.
+var notItsFault = []signin.Reason{oidc.KeysUnreachable, oidc.ProviderNotReady, oidc.InternalError}
+
+// notLoggedOut keeps why for the administrator, and tells the provider.
+func (d *Door) notLoggedOut(r *http.Request, source string, no *signin.Rejection) error {
+	t := d.trace(source)
+	t.Want, t.Got, t.Fix, t.Says = no.Want, no.Got, no.Fix, no.Says
+	if err := d.keep(r.Context(), t, "logout", no.Reason); err != nil {
+		return err
+	}
+	if slices.Contains(notItsFault, no.Reason) {
+		return &handler.Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: time.Minute,
+			Detail: "the logout token cannot be judged now; send it again: " + t.ID, Cause: no.Cause}
+	}
+	return &handler.Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: "the logout token is refused: " + string(no.Reason) + "; " + t.ID, Cause: no.Cause}
+}
+
+// endOrdered ends the sessions that a verified logout token is about: of this
+// source and this subject, this session of the provider's, or both.
+func (d *Door) endOrdered(ctx context.Context, source string, order oidc.Logout) error {
+	var ids []string
+	err := d.engine.Store().Read(ctx, func(v *store.View) error {
+		var all []store.Session
+		var err error
+		if order.Subject != "" {
+			all, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
+		} else {
+			all, err = v.SessionsOfSource(ctx, source)
+		}
+		for _, s := range all {
+			var a auth
+			if json.Unmarshal(s.Auth, &a) == nil && order.Ends(a.OIDC) {
+				ids = append(ids, s.ID)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = d.c.Sessions.End(ctx, "the identity provider", ids...)
+	return err
+}

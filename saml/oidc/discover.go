@@ -1,0 +1,215 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	oidclib "github.com/coreos/go-oidc/v3/oidc"
+
+	"grantbridge/saml/signin"
+)
+
+// metadata is what the provider publishes about itself, as far as we use it
+// (OpenID Connect Discovery 1.0 section 3, RFC 8414, RFC 9207 section 3).
+type metadata struct {
+	Authorization string   `json:"authorization_endpoint"`
+	Token         string   `json:"token_endpoint"`
+	Keys          string   `json:"jwks_uri"`
+	EndSession    string   `json:"end_session_endpoint"`
+	UserInfo      string   `json:"userinfo_endpoint"`
+	ClientAuth    []string `json:"token_endpoint_auth_methods_supported"`
+	PKCE          []string `json:"code_challenge_methods_supported"`
+	SaysIssuer    bool     `json:"authorization_response_iss_parameter_supported"`
+	read          time.Time
+}
+
+const (
+	refreshEvery = time.Hour
+	refreshRetry = 10 * time.Second // and twice as long each time, up to refreshEvery
+)
+
+// Run keeps the provider's metadata fresh until ctx ends: at once, then every
+// hour, and sooner when it did not work. What was read last stays until then.
+// failed is told of each failure.
+func (p *Provider) Run(ctx context.Context, failed func(error)) error {
+	wait, retry := time.Duration(0), refreshRetry
+	if m := p.current(); m != nil {
+		wait = refreshEvery - p.c.Now().Sub(m.read)
+	}
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		if err := p.Discover(ctx); err == nil {
+			wait, retry = refreshEvery, refreshRetry
+		} else {
+			if ctx.Err() == nil {
+				failed(err)
+			}
+			wait, retry = retry, min(2*retry, refreshEvery)
+		}
+	}
+}
+
+// Discover reads the provider's metadata. What does not stand changes nothing.
+func (p *Provider) Discover(ctx context.Context) error {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	return p.ask(ctx)
+}
+
+// ask does it, for who holds asking.
+func (p *Provider) ask(ctx context.Context) error {
+	m, err := p.discover(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed, p.asked = err, p.c.Now()
+	if err != nil {
+		return err
+	}
+	p.metadata = m
+	p.keys.from(m.Keys)
+	return nil
+}
+
+// known is the metadata: what was read last, or what is read now when that was
+// never done and not tried just now. It is nil when nobody can sign in.
+func (p *Provider) known(ctx context.Context) *metadata {
+	if m := p.current(); m != nil {
+		return m
+	}
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	p.mu.Lock()
+	m, early := p.metadata, p.c.Now().Sub(p.asked) < refreshRetry
+	p.mu.Unlock()
+	if m != nil || early {
+		return m
+	}
+	// Who waits may go away; the next one wants to know as well.
+	_ = p.ask(context.WithoutCancel(ctx))
+	return p.current()
+}
+
+func (p *Provider) discover(ctx context.Context) (*metadata, error) {
+	found, err := oidclib.NewProvider(oidclib.ClientContext(ctx, p.client), p.c.Issuer)
+	if wrong, ok := errors.AsType[*oidclib.IssuerMismatchError](err); ok {
+		return nil, fmt.Errorf("the provider calls itself %q, not %q; write issuer as it does, to the letter", signin.Printable(wrong.Discovered), p.c.Issuer)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration of %s: %s", p.c.Issuer, signin.Printable(err.Error()))
+	}
+	m := &metadata{read: p.c.Now()}
+	if err := found.Claims(m); err != nil {
+		return nil, fmt.Errorf("read the configuration of %s: %w", p.c.Issuer, err)
+	}
+	return m, m.check(p.c)
+}
+
+// check refuses metadata that would send people, codes or secrets over plain http
+// or to a client that they were not made for.
+func (m *metadata) check(c Config) error {
+	for _, e := range []struct {
+		what, url string
+		optional  bool
+	}{{"authorization_endpoint", m.Authorization, false}, {"token_endpoint", m.Token, false}, {"jwks_uri", m.Keys, false}, {"end_session_endpoint", m.EndSession, true},
+		{"userinfo_endpoint", m.UserInfo, !c.UserInfo}} {
+		if e.optional && e.url == "" {
+			continue
+		}
+		if _, err := endpoint(e.what, signin.Printable(e.url)); err != nil {
+			return fmt.Errorf("the configuration of %s: %w", c.Issuer, err)
+		}
+	}
+	if len(m.PKCE) > 0 && !slices.Contains(m.PKCE, "S256") {
+		return fmt.Errorf("the configuration of %s: the provider does not offer PKCE with S256 (code_challenge_methods_supported)", c.Issuer)
+	}
+	if _, ok := m.clientAuth(c); !ok {
+		return fmt.Errorf("the configuration of %s: the provider takes neither client_secret_basic nor client_secret_post (token_endpoint_auth_methods_supported)", c.Issuer)
+	}
+	return nil
+}
+
+// clientAuth is the method to use. Without a list it is client_secret_basic
+// (Discovery section 3).
+func (m *metadata) clientAuth(c Config) (ClientAuth, bool) {
+	switch {
+	case c.ClientAuth != AuthAuto:
+		return c.ClientAuth, true
+	case len(m.ClientAuth) == 0, slices.Contains(m.ClientAuth, "client_secret_basic"):
+		return AuthBasic, true
+	case slices.Contains(m.ClientAuth, "client_secret_post"):
+		return AuthPost, true
+	}
+	return "", false
+}
+
+// Check asks the provider for its metadata and its keys, and says what is wrong.
+func (p *Provider) Check(ctx context.Context) error {
+	if err := p.Discover(ctx); err != nil {
+		return err
+	}
+	if _, err := p.keys.find(ctx, "", "", triesOfSignIn); err != nil {
+		return fmt.Errorf("read the keys of %s: %w", p.c.Issuer, err)
+	}
+	return nil
+}
+
+func (p *Provider) current() *metadata {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.metadata
+}
+
+// Ready says why nobody can sign in, or nil.
+func (p *Provider) Ready() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.metadata != nil:
+		return nil
+	case p.failed != nil:
+		return p.failed
+	}
+	return errors.New("the provider's configuration was not read yet")
+}
+
+// Inherit takes what another provider of the same issuer has read: a new
+// configuration does not wait for it.
+func (p *Provider) Inherit(from *Provider) {
+	if from == nil || from.c.Issuer != p.c.Issuer {
+		return
+	}
+	m := from.current()
+	if m == nil || m.check(p.c) != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.metadata = m
+	p.keys.from(m.Keys)
+	p.keys.inherit(from.keys)
+}
+
+// Origins are where the provider's pages are, which forms may lead to: those that
+// it publishes, and the issuer's own for as long as that is not read.
+func (p *Provider) Origins() []string {
+	var out []string
+	m := p.current()
+	if m == nil {
+		m = &metadata{Authorization: p.c.Issuer}
+	}
+	for _, text := range []string{m.Authorization, m.EndSession} {
+		if u, err := endpoint("endpoint", text); err == nil && !slices.Contains(out, u.Scheme+"://"+u.Host) {
+			out = append(out, u.Scheme+"://"+u.Host)
+		}
+	}
+	return out
+}
