@@ -267,6 +267,8 @@ type engine interface {
 	begin(ctx context.Context, stmts ...stmt) (writer, error)
 	// snapshot opens a reading transaction; done ends it.
 	snapshot(ctx context.Context, stmts ...stmt) (c conn, done func(), err error)
+	// room is how many snapshots there can be at once.
+	room() int
 	// listen calls heard at each hint that another process committed, until ctx
 	// is over; it returns at once when there are no hints.
 	listen(ctx context.Context, heard func(rev int64))

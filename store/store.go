@@ -35,6 +35,7 @@ type Store struct {
 	newUID  func() string
 	newSalt func() string
 
+	readers chan struct{} // as many as may read, but for followers
 	queue   *queue
 	paths   sync.Map      // path -> id; committed
 	pause   time.Duration // of the committer, while the database is gone
@@ -56,6 +57,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if s.eng, err = openEngine(ctx, dsn); err != nil {
 		return nil, err
 	}
+	s.readers = make(chan struct{}, max(1, s.eng.room()-kept))
 	s.watch = newWatch(s)
 	go s.run()
 	return s, nil
