@@ -1,12 +1,28 @@
 package mapping
 
-import "math/bits"
+import (
+	"iter"
+	"math/bits"
+)
 
 // bitmap is a set of places in ground.places.
 type bitmap []uint64
 
 func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bitmap) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+
+// all are the places of b, ascending.
+func (b bitmap) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, w := range b {
+			for ; w != 0; w &= w - 1 {
+				if !yield(i*64 + bits.TrailingZeros64(w)) {
+					return
+				}
+			}
+		}
+	}
+}
 
 func (b bitmap) empty() bool {
 	for _, w := range b {

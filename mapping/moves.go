@@ -41,7 +41,7 @@ func (d *differ) move(k moveKey, sites bitmap, c *class) {
 func (d *differ) collect() []Move {
 	ways := map[moveKey]int{}
 	var keys []moveKey
-	perSite := map[[2]int][]int32{} // way, place → movers
+	var perSite [][][]int32 // way, place → movers
 	for n, m := range d.order {
 		way := m.moveKey
 		way.sites = 0
@@ -49,45 +49,84 @@ func (d *differ) collect() []Move {
 		if !ok {
 			w = len(keys)
 			ways[way] = w
-			keys = append(keys, way)
+			keys, perSite = append(keys, way), append(perSite, make([][]int32, len(d.places)))
 		}
-		b := d.maps[m.sites]
-		for i := range d.places {
-			if b.has(i) {
-				perSite[[2]int{w, i}] = append(perSite[[2]int{w, i}], int32(n))
-			}
+		for i := range d.maps[m.sites].all() {
+			perSite[w][i] = append(perSite[w][i], int32(n))
 		}
 	}
-	lists := map[string][]access.PersonID{}
-	out := make([]Move, 0, len(perSite))
-	for at, movers := range perSite {
-		k := keys[at[0]]
-		out = append(out, Move{Site: d.places[at[1]], Token: k.token, From: k.from, To: k.to, Actions: d.names(k), People: d.list(lists, movers)})
+	lists := newListing(d)
+	var out []Move
+	for w, k := range keys {
+		for i, movers := range perSite[w] {
+			if len(movers) > 0 {
+				out = append(out, Move{Site: d.places[i], Token: k.token, From: k.from, To: k.to, Actions: d.names(k), People: lists.of(movers)})
+			}
+		}
 	}
 	slices.SortFunc(out, compareMoves)
 	return out
 }
 
-func (d *differ) list(lists map[string][]access.PersonID, movers []int32) []access.PersonID {
-	key := make([]byte, 0, 4*len(movers))
-	for _, m := range movers {
-		key = binary.BigEndian.AppendUint32(key, uint32(m))
+// listing makes the lists of people of movers, equal ones once.
+type listing struct {
+	d     *differ
+	lists map[string][]access.PersonID
+	key   []byte
+	room  bitmap // of people by id, where ids are dense enough
+}
+
+func newListing(d *differ) *listing {
+	l := &listing{d: d, lists: map[string][]access.PersonID{}}
+	last := access.PersonID(0)
+	for _, c := range d.ordered {
+		last = max(last, slices.Max(c.members))
 	}
-	if list, ok := lists[string(key)]; ok {
-		return list
+	if int(last) < 64*d.people+64 {
+		l.room = make(bitmap, last/64+1)
 	}
+	return l
+}
+
+func (l *listing) of(movers []int32) []access.PersonID {
+	l.key = l.key[:0]
 	n := 0
 	for _, m := range movers {
-		n += d.order[m].people
+		l.key = binary.BigEndian.AppendUint32(l.key, uint32(m))
+		n += l.d.order[m].people
+	}
+	if list, ok := l.lists[string(l.key)]; ok {
+		return list
 	}
 	list := make([]access.PersonID, 0, n)
+	if 16*n < len(l.room) || l.room == nil {
+		for _, m := range movers {
+			for _, c := range l.d.order[m].classes {
+				list = append(list, c.members...)
+			}
+		}
+		slices.Sort(list)
+	} else {
+		list = l.inOrder(movers, list)
+	}
+	l.lists[string(l.key)] = list
+	return list
+}
+
+// inOrder sorts many people by marking them: no mover of a way and a site has
+// anybody that another has.
+func (l *listing) inOrder(movers []int32, list []access.PersonID) []access.PersonID {
 	for _, m := range movers {
-		for _, c := range d.order[m].classes {
-			list = append(list, c.members...)
+		for _, c := range l.d.order[m].classes {
+			for _, id := range c.members {
+				l.room.set(int(id))
+			}
 		}
 	}
-	slices.Sort(list)
-	lists[string(key)] = list
+	for id := range l.room.all() {
+		list = append(list, access.PersonID(id))
+	}
+	clear(l.room)
 	return list
 }
 
