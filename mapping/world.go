@@ -78,7 +78,7 @@ func (g *ground) internMap(b bitmap) int32 {
 	id, ok := g.mapID[string(g.mapKey)]
 	if !ok {
 		id = int32(len(g.maps))
-		g.maps, g.mapID[string(g.mapKey)] = append(g.maps, b), id
+		g.maps, g.mapID[string(g.mapKey)] = append(g.maps, slices.Clone(b)), id
 	}
 	return id
 }
