@@ -11,6 +11,19 @@ type bitmap []uint64
 func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bitmap) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
+// all are the places of b, ascending.
+func (b bitmap) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, w := range b {
+			for ; w != 0; w &= w - 1 {
+				if !yield(i*64 + bits.TrailingZeros64(w)) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (b bitmap) empty() bool {
 	for _, w := range b {
 		if w != 0 {
@@ -26,8 +39,8 @@ func (b bitmap) or(c bitmap) {
 	}
 }
 
-// split is b with c and b without c; nil where nothing is left.
-func (b bitmap) split(c bitmap) (in, out bitmap) {
+// split is b with c and b without c, made in room; nil where nothing is left.
+func (b bitmap) split(c bitmap, room *room) (in, out bitmap) {
 	both, rest := false, false
 	for i := range b {
 		both = both || b[i]&c[i] != 0
@@ -39,12 +52,32 @@ func (b bitmap) split(c bitmap) (in, out bitmap) {
 	case !rest:
 		return b, nil
 	}
-	in, out = make(bitmap, len(b)), make(bitmap, len(b))
+	in, out = room.bitmap(len(b)), room.bitmap(len(b))
 	for i := range b {
 		in[i], out[i] = b[i]&c[i], b[i]&^c[i]
 	}
 	return in, out
 }
+
+// room is where bitmaps are made that are needed for a moment only: a large
+// comparison makes millions of them.
+type room struct {
+	words []uint64
+	used  int
+}
+
+// bitmap is an empty one of n words, good until reset.
+func (r *room) bitmap(n int) bitmap {
+	if r.used+n > len(r.words) {
+		r.words, r.used = make([]uint64, max(64*n, 2*len(r.words))), 0
+	}
+	b := bitmap(r.words[r.used : r.used+n : r.used+n])
+	r.used += n
+	clear(b)
+	return b
+}
+
+func (r *room) reset() { r.used = 0 }
 
 func (b bitmap) meets(c bitmap) bool {
 	for i := range b {
@@ -63,17 +96,4 @@ func (b bitmap) first() int {
 		}
 	}
 	return -1
-}
-
-// all are the places, ascending.
-func (b bitmap) all() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i, w := range b {
-			for ; w != 0; w &= w - 1 {
-				if !yield(i*64 + bits.TrailingZeros64(w)) {
-					return
-				}
-			}
-		}
-	}
 }

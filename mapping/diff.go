@@ -49,6 +49,8 @@ type differ struct {
 	moves         map[moveKey]*mover
 	order         []*mover
 	seen          []int32 // of cells
+	cellRoom      []bitmap
+	room          room // for the class under way
 }
 
 // markBits say why a subject matters.
@@ -188,7 +190,7 @@ func (d *differ) highest(set int32) access.Level {
 // touched is the sites on which the two sides of c may differ.
 func (d *differ) touched(c *class) bitmap {
 	a, b := &c.sides[0], &c.sides[1]
-	out := make(bitmap, d.words)
+	out := d.room.bitmap(d.words)
 	if a.there != b.there || a.barred != b.barred || a.owner != b.owner {
 		if a.owner && !a.barred || b.owner && !b.barred {
 			for i := range d.places {
@@ -219,9 +221,10 @@ func (d *differ) touched(c *class) bitmap {
 	return out
 }
 
-// cells divides sites into those that all rules of c treat alike.
+// cells divides sites into those that all rules of c treat alike; they are good
+// until it is called again.
 func (d *differ) cells(c *class, sites bitmap) []bitmap {
-	cells := []bitmap{sites}
+	cells := append(d.cellRoom[:0], sites)
 	d.seen = d.seen[:0]
 	for _, s := range c.sides {
 		for _, f := range s.facts {
@@ -231,7 +234,7 @@ func (d *differ) cells(c *class, sites bitmap) []bitmap {
 			}
 			d.seen = append(d.seen, fact.sites)
 			for i, n := 0, len(cells); i < n; i++ {
-				in, out := cells[i].split(fact.reach)
+				in, out := cells[i].split(fact.reach, &d.room)
 				if in != nil && out != nil {
 					cells[i] = in
 					cells = append(cells, out)
@@ -239,11 +242,13 @@ func (d *differ) cells(c *class, sites bitmap) []bitmap {
 			}
 		}
 	}
+	d.cellRoom = cells
 	return cells
 }
 
 // evaluate finds how a class moves, and counts it.
 func (d *differ) evaluate(c *class, p *Plan) {
+	d.room.reset()
 	touched := d.touched(c)
 	if touched.empty() {
 		return
@@ -315,7 +320,7 @@ func (d *differ) hasAny(s *side) bool {
 	case s.owner:
 		return true
 	}
-	all, restricted := make(bitmap, d.words), false
+	all, restricted := d.room.bitmap(d.words), false
 	for _, f := range s.facts {
 		f := &d.facts[f]
 		restricted = restricted || f.kind != access.Grant
@@ -325,6 +330,9 @@ func (d *differ) hasAny(s *side) bool {
 	}
 	if !restricted || all.empty() {
 		return !all.empty()
+	}
+	if d.at(s, all.first(), false) != 0 { // as with most people
+		return true
 	}
 	for _, cell := range d.cells(&class{sides: [2]side{*s}}, all) {
 		i := cell.first()

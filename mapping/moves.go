@@ -156,7 +156,7 @@ func (p *Plan) hash() string {
 	for _, n := range []int{p.Lose, p.Down, p.Gain, p.Up, p.SuperusersBefore, p.SuperusersAfter, len(p.Moves)} {
 		number(int64(n))
 	}
-	digests := map[*access.PersonID][32]byte{}
+	digests := digester{made: map[*access.PersonID][32]byte{}}
 	for _, m := range p.Moves {
 		number(int64(m.Site))
 		buf = append(buf, byte(m.From), byte(m.To), '-')
@@ -169,7 +169,7 @@ func (p *Plan) hash() string {
 			buf = append(buf, a...)
 		}
 		number(int64(len(m.People)))
-		sum := peopleDigest(digests, m.People)
+		sum := digests.sum(m.People)
 		buf = append(buf, sum[:]...)
 		h.Write(buf)
 		buf = buf[:0]
@@ -178,19 +178,24 @@ func (p *Plan) hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// peopleDigest is the hash of one list, made once for all moves that share it.
-func peopleDigest(digests map[*access.PersonID][32]byte, people []access.PersonID) [32]byte {
+// digester hashes lists of people, each once for all moves that share it.
+type digester struct {
+	made map[*access.PersonID][32]byte
+	buf  []byte
+}
+
+func (d *digester) sum(people []access.PersonID) [32]byte {
 	if len(people) == 0 {
 		return sha256.Sum256(nil)
 	}
-	if sum, ok := digests[&people[0]]; ok {
+	if sum, ok := d.made[&people[0]]; ok {
 		return sum
 	}
-	b := make([]byte, 0, 8*len(people))
+	d.buf = d.buf[:0]
 	for _, id := range people {
-		b = binary.BigEndian.AppendUint64(b, uint64(id))
+		d.buf = binary.BigEndian.AppendUint64(d.buf, uint64(id))
 	}
-	sum := sha256.Sum256(b)
-	digests[&people[0]] = sum
+	sum := sha256.Sum256(d.buf)
+	d.made[&people[0]] = sum
 	return sum
 }

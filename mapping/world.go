@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,7 @@ type ground struct {
 	ids    map[factKey]int32
 	maps   []bitmap
 	mapID  map[string]int32
+	mapKey []byte // room for one
 }
 
 // factKey is all of a live rule that a decision depends on, but its subject.
@@ -69,16 +71,14 @@ func (g *ground) intern(s access.Actions) int32 {
 }
 
 func (g *ground) internMap(b bitmap) int32 {
-	key := make([]byte, 0, 8*len(b))
+	g.mapKey = g.mapKey[:0]
 	for _, w := range b {
-		for i := range 8 {
-			key = append(key, byte(w>>(8*i)))
-		}
+		g.mapKey = binary.LittleEndian.AppendUint64(g.mapKey, w)
 	}
-	id, ok := g.mapID[string(key)]
+	id, ok := g.mapID[string(g.mapKey)]
 	if !ok {
 		id = int32(len(g.maps))
-		g.maps, g.mapID[string(key)] = append(g.maps, b), id
+		g.maps, g.mapID[string(g.mapKey)] = append(g.maps, slices.Clone(b)), id
 	}
 	return id
 }

@@ -225,16 +225,16 @@ func readChanges(ctx context.Context, v *store.View, since int64) (c changes, er
 
 // advance makes the next picture and swaps it in. The caller holds e.advancing.
 func (e *Engine) advance(ctx context.Context) error {
-	return e.st.Read(ctx, func(v *store.View) error {
-		asked := e.cfg().Now()
-		old := e.picture.Load()
+	old := e.picture.Load()
+	var since int64
+	if old != nil {
+		since = old.revision
+	}
+	asked := e.cfg().Now()
+	return e.st.Follow(ctx, since, func(v *store.View) error {
 		if old != nil && v.Revision() <= old.revision {
 			e.holder.Touch(asked)
 			return nil
-		}
-		var since int64
-		if old != nil {
-			since = old.revision
 		}
 		c, err := readChanges(ctx, v, since)
 		if err != nil {
@@ -356,7 +356,8 @@ func (e *Engine) build(ctx context.Context, v *store.View, next *picture) ([]sto
 // step makes next's snapshot from old's and what changed, and returns the people
 // who did.
 func (e *Engine) step(ctx context.Context, v *store.View, old, next *picture, c changes) (people []store.Person, err error) {
-	d := access.Delta{Revision: next.revision, Sites: c.sites, RemoveSites: c.gone}
+	d := access.Delta{Revision: next.revision, Sites: c.sites, RemoveSites: c.gone, People: make([]access.Person, 0, v.Fresh())}
+	people = make([]store.Person, 0, v.Fresh())
 	old.compiled.deltaTo(next.compiled, &d)
 	for _, m := range c.manuals {
 		d.Rules = append(d.Rules, e.manualRule(m))

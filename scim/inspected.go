@@ -27,10 +27,10 @@ type inspected struct {
 const maxInspected = 256 << 10
 
 // keepBody keeps a body for the log.
-func (c *call) keepBody(body []byte) {
+func (c *call) keepBody(body string) {
 	c.size = len(body)
 	if len(body) <= maxInspected && c.Inspect.On() {
-		c.received = body
+		c.received = []byte(body)
 	}
 }
 

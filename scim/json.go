@@ -17,11 +17,15 @@ const maxDepth = 32
 // U+0000, nothing behind it, at most maxDepth deep. Numbers stay json.Number.
 // encoding/json replaces what is not UTF-8 and lets the last duplicate win, so
 // two programs could read one request differently.
-func decode(body []byte) (any, error) {
-	if !utf8.Valid(body) {
+func decode(body string) (any, error) { return decodeWith(body, membersAt{}) }
+
+// decodeWith is decode, but for lists of members where they stand: each becomes
+// a memberList.
+func decodeWith(body string, at membersAt) (any, error) {
+	if !utf8.ValidString(body) {
 		return nil, invalidSyntax("the body is not valid UTF-8")
 	}
-	d := decoder{text: strings.TrimPrefix(string(body), "\ufeff"), keys: map[string]string{}}
+	d := decoder{text: strings.TrimPrefix(body, "\ufeff"), keys: map[string]string{}, lists: at}
 	v, err := d.value(0)
 	if err != nil {
 		return nil, err
@@ -33,9 +37,10 @@ func decode(body []byte) (any, error) {
 }
 
 type decoder struct {
-	text string
-	at   int
-	keys map[string]string // one string for each key, however often it is used
+	text  string
+	at    int
+	keys  map[string]string // one string for each key, however often it is used
+	lists membersAt
 }
 
 func (d *decoder) bad(format string, args ...any) *Error {
@@ -106,7 +111,7 @@ func (d *decoder) object(depth int) (any, error) {
 		if _, twice := o[key]; twice {
 			return nil, d.bad("the key %q stands twice in one object", clip(key))
 		}
-		if o[key], err = d.value(depth + 1); err != nil {
+		if o[key], err = d.member(key, depth); err != nil {
 			return nil, err
 		}
 		switch d.peek() {
@@ -119,6 +124,16 @@ func (d *decoder) object(depth int) (any, error) {
 			return nil, d.bad("a comma or } is expected here")
 		}
 	}
+}
+
+// member reads the value of a key of an object.
+func (d *decoder) member(key string, depth int) (any, error) {
+	if d.lists.is(key, depth) {
+		if m, ok := d.memberList(); ok {
+			return m, nil
+		}
+	}
+	return d.value(depth + 1)
 }
 
 func (d *decoder) key() (string, error) {
@@ -264,7 +279,7 @@ func decodeDoc(doc []byte) (map[string]any, error) {
 	if len(doc) == 0 {
 		return map[string]any{}, nil
 	}
-	v, err := decode(doc)
+	v, err := decode(string(doc))
 	if err != nil {
 		return nil, fmt.Errorf("read the stored document: %w", err)
 	}

@@ -17,7 +17,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := decode(b)
+		got, err := decode(string(b))
 		if err != nil {
 			if e := toError(err); e.Status != 400 || e.Type != "invalidSyntax" {
 				t.Fatalf("%q: %v", b, err)
@@ -40,7 +40,7 @@ func FuzzJSON(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := decode(again)
+		back, err := decode(string(again))
 		if err != nil || !cmp.Equal(back, got) {
 			t.Fatalf("%q: %q does not come back: %v", b, again, err)
 		}

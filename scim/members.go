@@ -13,6 +13,9 @@ var membersAttr = groups.find("members")
 
 // ids reads a list of members: [{"value": id}], and what is read as that.
 func (n *reader) ids(v any) ([]string, error) {
+	if m, ok := v.(memberList); ok {
+		return m.ids, checkIDs(m.ids)
+	}
 	elems := list(v)
 	out := make([]string, 0, len(elems))
 	for _, e := range elems {
@@ -202,14 +205,8 @@ func minus(a, b []string) []string {
 	return slices.DeleteFunc(a, func(id string) bool { return out[id] })
 }
 
+// unique sorts ids, which are its own from then on, and drops doubles.
 func unique(ids []string) []string {
-	seen := make(map[string]bool, len(ids))
-	out := make([]string, 0, len(ids))
-	for _, id := range ids {
-		if !seen[id] {
-			seen[id] = true
-			out = append(out, id)
-		}
-	}
-	return out
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

@@ -129,7 +129,7 @@ func (n *reader) put(c *Canonical, t target, v any) error {
 		c.membersSaid = true
 		return n.members(&c.Members, v)
 	}
-	return n.assign(c, t, v)
+	return n.assign(c, t, plain(v))
 }
 
 func (n *reader) assign(c *Canonical, t target, v any) error {

@@ -174,7 +174,7 @@ func (n *reader) targeted(c *Canonical, verb Verb, t target, v any) error {
 	case t.attr.path == "members" && t.attr.urn == "":
 		return n.memberOp(c, verb, t, v)
 	}
-	return n.assignment(c, verb, t, v)
+	return n.assignment(c, verb, t, plain(v))
 }
 
 // readOnly: manager.displayName comes along with what Entra sends of a manager.

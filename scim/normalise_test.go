@@ -12,7 +12,7 @@ import (
 
 func parse(t *testing.T, body string) any {
 	t.Helper()
-	v, err := decode([]byte(body))
+	v, err := decode(body)
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -319,7 +319,7 @@ func TestJSONIsReadStrictly(t *testing.T) {
 		"U+0000": `{"a":"\u0000"}`, "half a pair": `{"a":"\ud800"}`, "deep": strings.Repeat("[", 40) + strings.Repeat("]", 40),
 		"leading zero": `[01]`, "bare word": `[nul]`, "control": "[\"a\nb\"]", "open": `{"a":`, "empty": ``, "comma": `[1,]`, "NaN": `[NaN]`,
 	} {
-		if v, err := decode([]byte(body)); err == nil {
+		if v, err := decode(body); err == nil {
 			t.Errorf("%s was read as %v", name, v)
 		} else if e := toError(err); e.Type != "invalidSyntax" {
 			t.Errorf("%s: %v", name, err)

@@ -262,7 +262,7 @@ func TestPatchAgreesWithANaiveOracle(t *testing.T) {
 }
 
 func mustParse(body string) any {
-	v, err := decode([]byte(body))
+	v, err := decode(body)
 	if err != nil {
 		panic(err)
 	}
@@ -292,8 +292,8 @@ func FuzzPatch(f *testing.F) {
 		f.Add(tt.body, tt.before, tt.group)
 	}
 	f.Fuzz(func(t *testing.T, body, before string, group bool) {
-		v, err := decode([]byte(body))
-		start, errStart := decode([]byte(before))
+		v, err := decode(body)
+		start, errStart := decode(before)
 		doc, ok := start.(map[string]any)
 		if err != nil || errStart != nil || !ok {
 			return

@@ -133,7 +133,7 @@ func (pol policy) narrow(p Profile) policy {
 
 // list is v's elements when v is an array.
 func list(v any) []any {
-	a, _ := v.([]any)
+	a, _ := plain(v).([]any)
 	return a
 }
 

@@ -154,19 +154,20 @@ func (s *stream) group(ctx context.Context, v *store.View, g directory.Group, p 
 	m := memberWriter{base: s.c.base, all: p.want("members") == whole, p: p}
 	first := true
 	for after := directory.AccountID(0); ; {
-		page, err := v.Members(ctx, g.ID, after, memberPage)
-		if err != nil {
-			return err
-		}
-		for _, member := range page {
+		n := 0
+		err := v.EachMember(ctx, g.ID, after, memberPage, func(member directory.Member) {
 			if !first {
 				s.buf = append(s.buf, ',')
 			}
 			first = false
 			s.buf = m.append(s.buf, member)
 			after = member.Account
+			n++
+		})
+		if err != nil {
+			return err
 		}
-		if len(page) < memberPage {
+		if n < memberPage {
 			break
 		}
 		if err := s.flush(false); err != nil {
@@ -202,17 +203,17 @@ func (m memberWriter) append(b []byte, member directory.Member) []byte {
 // fields writes a user, or a group within the group.
 func (m memberWriter) fields(b []byte, uid string, of *resource, display string) []byte {
 	start := len(b)
-	field := func(name, value string) {
+	field := func(name string, value ...string) {
 		if !m.all && !m.p.wants("members."+name) {
 			return
 		}
 		b = append(b, ',', '"')
 		b = append(b, name...)
 		b = append(b, '"', ':')
-		b = appendText(b, value)
+		b = appendText(b, value...)
 	}
 	field("value", uid)
-	field("$ref", m.base+of.endpoint+"/"+uid)
+	field("$ref", m.base, of.endpoint, "/", uid)
 	field("type", of.name)
 	if display != "" {
 		field("display", display)
@@ -224,18 +225,26 @@ func (m memberWriter) fields(b []byte, uid string, of *resource, display string)
 	return append(b, '}')
 }
 
-// appendText appends s as a JSON string.
-func appendText(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, err := json.Marshal(s)
-			if err != nil {
-				panic("scim: a string has no JSON form") // strings always have one
+// appendText appends the parts, one after the other, as one JSON string.
+func appendText(b []byte, parts ...string) []byte {
+	for _, part := range parts {
+		for i := range len(part) {
+			if c := part[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+				return appendEscaped(b, strings.Join(parts, ""))
 			}
-			return append(b, quoted...)
 		}
 	}
 	b = append(b, '"')
-	b = append(b, s...)
+	for _, part := range parts {
+		b = append(b, part...)
+	}
 	return append(b, '"')
+}
+
+func appendEscaped(b []byte, s string) []byte {
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		panic("scim: a string has no JSON form") // strings always have one
+	}
+	return append(b, quoted...)
 }

@@ -71,7 +71,7 @@ func (c *call) changed(method string) (out outcome, err error) {
 		return out, err
 	}
 	if method != http.MethodDelete {
-		if in.body, err = c.body(); err != nil {
+		if in.body, err = c.changeBody(); err != nil {
 			return out, err
 		}
 	}

@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -214,31 +213,60 @@ func (c *call) acceptable() error {
 // body reads the request's body: of a media type of SCIM, within its bounds, as
 // strict JSON.
 func (c *call) body() (any, error) {
-	if err := c.mediaType(); err != nil {
+	text, err := c.bodyText()
+	if err != nil {
 		return nil, err
+	}
+	return decode(text)
+}
+
+// changeBody is body for what changes a resource.
+func (c *call) changeBody() (any, error) {
+	if !c.of.group {
+		return c.body()
+	}
+	text, err := c.bodyText()
+	if err != nil {
+		return nil, err
+	}
+	return decodeWith(text, membersIn(c.r.Method))
+}
+
+func (c *call) bodyText() (string, error) {
+	if err := c.mediaType(); err != nil {
+		return "", err
 	}
 	most := c.MaxBody
 	if c.of != nil && c.of.group {
 		most = c.MaxGroupBody
 	}
 	if c.r.ContentLength > most {
-		return nil, tooLarge(most)
+		return "", tooLarge(most)
 	}
-	var b bytes.Buffer
-	if c.r.ContentLength > 0 {
-		b.Grow(int(c.r.ContentLength) + bytes.MinRead)
+	text, err := readText(http.MaxBytesReader(c.w, c.r.Body, most), c.r.ContentLength)
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return "", tooLarge(most)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "", invalidSyntax("the body ends before its Content-Length")
+	case err != nil:
+		return "", invalidSyntax("the body could not be read to its end")
 	}
-	if _, err := b.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, most)); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, tooLarge(most)
-		}
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, invalidSyntax("the body ends before its Content-Length")
-		}
-		return nil, invalidSyntax("the body could not be read to its end")
+	c.keepBody(text)
+	return text, nil
+}
+
+// readText reads all of r, of which length bytes are expected; -1 is not known.
+// The text is not copied: the members of a large group are parts of it.
+func readText(r io.Reader, length int64) (string, error) {
+	var text strings.Builder
+	text.Grow(int(max(0, length)))
+	piece := int64(32 << 10)
+	if length >= 0 {
+		piece = min(piece, length+1) // one more, to meet the end
 	}
-	c.keepBody(b.Bytes())
-	return decode(b.Bytes())
+	_, err := io.CopyBuffer(&text, r, make([]byte, piece))
+	return text.String(), err
 }
 
 func tooLarge(most int64) *Error {

@@ -204,7 +204,7 @@ func (n *reader) unpackRole(in map[string]any) map[string]any {
 	if !strings.HasPrefix(text, "{") || !n.rules.has(RuleLoose) {
 		return in
 	}
-	v, err := decode([]byte(text))
+	v, err := decode(text)
 	packed, ok := v.(map[string]any)
 	if err != nil || !ok {
 		return in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -158,33 +159,53 @@ func (t *translated) json(args []any) []any {
 	if len(t.cols) == 0 {
 		return args
 	}
-	out := append([]any(nil), args...)
-	b := []byte{'['}
+	var out strings.Builder // of which the argument is no copy
+	var part []byte
+	out.WriteByte('[')
 	switch set := args[len(args)-1].(type) {
 	case []int64:
+		out.Grow(8 * len(set))
 		for i, v := range set {
-			b = strconv.AppendInt(comma(b, i), v, 10)
+			part = strconv.AppendInt(comma(part[:0], i), v, 10)
+			out.Write(part)
 		}
 	case []string:
+		out.Grow(quotedRoom(set))
 		for i, v := range set {
-			b = appendQuoted(comma(b, i), v)
+			part = appendQuoted(comma(part[:0], i), v)
+			out.Write(part)
 		}
 	case rowset:
+		out.Grow(8 * len(t.cols) * len(set))
 		for i, r := range set {
-			b = append(comma(b, i), '[')
-			for k, v := range r {
-				b = comma(b, k)
-				if n, ok := v.(int64); ok {
-					b = strconv.AppendInt(b, n, 10)
-				} else {
-					b = appendQuoted(b, v.(string))
-				}
-			}
-			b = append(b, ']')
+			part = appendRow(comma(part[:0], i), r)
+			out.Write(part)
 		}
 	}
-	out[len(out)-1] = string(append(b, ']'))
-	return out
+	out.WriteByte(']')
+	return append(slices.Clone(args[:len(args)-1]), out.String())
+}
+
+// quotedRoom is how long set becomes as JSON when nothing in it is escaped.
+func quotedRoom(set []string) int {
+	n := 1
+	for _, v := range set {
+		n += len(v) + len(`"",`)
+	}
+	return n
+}
+
+func appendRow(b []byte, r []any) []byte {
+	b = append(b, '[')
+	for k, v := range r {
+		b = comma(b, k)
+		if n, ok := v.(int64); ok {
+			b = strconv.AppendInt(b, n, 10)
+		} else {
+			b = appendQuoted(b, v.(string))
+		}
+	}
+	return append(b, ']')
 }
 
 func comma(b []byte, i int) []byte {
@@ -255,6 +276,8 @@ type engine interface {
 	begin(ctx context.Context, stmts ...stmt) (writer, error)
 	// snapshot opens a reading transaction; done ends it.
 	snapshot(ctx context.Context, stmts ...stmt) (c conn, done func(), err error)
+	// room is how many snapshots there can be at once.
+	room() int
 	// listen calls heard at each hint that another process committed, until ctx
 	// is over; it returns at once when there are no hints.
 	listen(ctx context.Context, heard func(rev int64))

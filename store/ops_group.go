@@ -145,8 +145,10 @@ func scanMember(list *[]member) func(row) error {
 
 func (w *groupWork) prepare(s *Store) error {
 	c := w.op.Change
-	if err := checkTexts(append([]string{c.Source, c.UID}, append(c.Members.Add, c.Members.Remove...)...)...); err != nil {
-		return err
+	for _, texts := range [][]string{{c.Source, c.UID}, c.Members.Add, c.Members.Remove} {
+		if err := checkTexts(texts...); err != nil {
+			return err
+		}
 	}
 	w.add = sorted(c.Members.Add)
 	w.remove = slices.DeleteFunc(sorted(c.Members.Remove), func(ref string) bool {

@@ -35,6 +35,7 @@ type Store struct {
 	newUID  func() string
 	newSalt func() string
 
+	readers chan struct{} // as many as may read, but for followers
 	queue   *queue
 	salts   sync.Map      // name -> salt
 	paths   sync.Map      // path -> id; committed
@@ -57,6 +58,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if s.eng, err = openEngine(ctx, dsn); err != nil {
 		return nil, err
 	}
+	s.readers = make(chan struct{}, max(1, s.eng.room()-kept))
 	s.watch = newWatch(s)
 	go s.run()
 	return s, nil

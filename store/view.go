@@ -12,13 +12,19 @@ import (
 
 // View is the store at one revision. It is for one goroutine.
 type View struct {
-	s   *Store
-	c   conn
-	rev int64
+	s     *Store
+	c     conn
+	rev   int64
+	ahead *ahead // of a follower's view
 }
 
 // Read calls f with a consistent view of the store at one revision.
 func (s *Store) Read(ctx context.Context, f func(*View) error) error {
+	leave, err := s.admit(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	v := &View{s: s}
 	c, done, err := s.eng.snapshot(ctx, readHead(&v.rev))
 	if err != nil {
@@ -35,11 +41,19 @@ func (v *View) Revision() int64 { return v.rev }
 // ask gives each row of an answer to each. An error of each is returned as it
 // is; an error of the database becomes what callers branch on.
 func (v *View) ask(ctx context.Context, text string, each func(row) error, args ...any) error {
+	return v.askAll(ctx, stmt{text: text, args: args, each: each})
+}
+
+// askAll asks several questions in one round trip, where there are any.
+func (v *View) askAll(ctx context.Context, stmts ...stmt) error {
 	var own error
-	err := v.c.run(ctx, stmt{text: text, args: args, each: func(r row) error {
-		own = each(r)
-		return own
-	}})
+	for i, s := range stmts {
+		stmts[i].each = func(r row) error {
+			own = s.each(r)
+			return own
+		}
+	}
+	err := v.c.run(ctx, stmts...)
 	if own != nil {
 		return own
 	}
@@ -47,42 +61,57 @@ func (v *View) ask(ctx context.Context, text string, each func(row) error, args 
 }
 
 // list collects the rows of an answer.
-func list[T any](ctx context.Context, v *View, scan func(row, *T) error, text string, args ...any) ([]T, error) {
-	var out []T
-	err := v.ask(ctx, text, func(r row) error {
+func list[T any](ctx context.Context, v *View, scan func(row, *T) error, text string, args ...any) (out []T, err error) {
+	err = v.ask(ctx, text, collect(&out, scan), args...)
+	return out, err
+}
+
+// collect appends rows to out.
+func collect[T any](out *[]T, scan func(row, *T) error) func(row) error {
+	return func(r row) error {
 		var t T
 		if err := scan(r, &t); err != nil {
 			return err
 		}
-		out = append(out, t)
+		*out = append(*out, t)
 		return nil
-	}, args...)
-	return out, err
+	}
 }
 
 // News is at which revision each kind of fact last changed; 0 is never.
 type News struct{ Sources, Sites, Groups, Mapping, Manuals, Tokens, SCIMTokens int64 }
 
+const newsText = `
+	SELECT COALESCE((SELECT max(rev) FROM sources), 0), COALESCE((SELECT max(rev) FROM sites), 0),
+		COALESCE((SELECT max(rev) FROM groups), 0), COALESCE((SELECT max(rev) FROM mappings), 0),
+		COALESCE((SELECT max(rev) FROM manuals), 0), COALESCE((SELECT max(rev) FROM tokens), 0),
+		COALESCE((SELECT max(rev) FROM scim_tokens), 0), COALESCE((SELECT max(rev) FROM scim_clients), 0)`
+
+func scanNews(r row, n *News) error {
+	var clients int64
+	err := r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens, &clients)
+	n.SCIMTokens = max(n.SCIMTokens, clients)
+	return err
+}
+
 // News tells a follower what it need not read again, in one question whose cost
 // does not depend on how much there is.
 func (v *View) News(ctx context.Context) (n News, err error) {
-	err = v.ask(ctx, `
-		SELECT COALESCE((SELECT max(rev) FROM sources), 0), COALESCE((SELECT max(rev) FROM sites), 0),
-			COALESCE((SELECT max(rev) FROM groups), 0), COALESCE((SELECT max(rev) FROM mappings), 0),
-			COALESCE((SELECT max(rev) FROM manuals), 0), COALESCE((SELECT max(rev) FROM tokens), 0),
-			COALESCE((SELECT max(rev) FROM scim_tokens), 0), COALESCE((SELECT max(rev) FROM scim_clients), 0)`,
-		func(r row) error {
-			var clients int64
-			err := r.Scan(&n.Sources, &n.Sites, &n.Groups, &n.Mapping, &n.Manuals, &n.Tokens, &n.SCIMTokens, &clients)
-			n.SCIMTokens = max(n.SCIMTokens, clients)
-			return err
-		})
+	if v.ahead != nil {
+		return v.ahead.news, nil
+	}
+	err = v.ask(ctx, newsText, func(r row) error { return scanNews(r, &n) })
 	return n, err
 }
 
+const sourcesText = `SELECT ` + sourceColumns + ` FROM sources s ORDER BY s.name`
+
 // Sources lists the sources.
 func (v *View) Sources(ctx context.Context) ([]Source, error) {
-	return list(ctx, v, scanSource, `SELECT `+sourceColumns+` FROM sources s ORDER BY s.name`)
+	if v.ahead != nil {
+		return slices.Clone(v.ahead.sources), nil
+	}
+	return list(ctx, v, scanSource, sourcesText)
 }
 
 // Sites lists the sites, and with since > 0 only those changed after it; removed

@@ -84,17 +84,28 @@ func (v *View) Group(ctx context.Context, source, uid string) (directory.Group, 
 
 // Members lists up to limit members of a group behind after, in order of
 // account id.
-func (v *View) Members(ctx context.Context, group directory.GroupID, after directory.AccountID, limit int) ([]directory.Member, error) {
-	return list(ctx, v, func(r row, m *directory.Member) error {
-		var since int64
-		err := r.Scan((*int64)(&m.Account), &m.UID, &m.Display, &since)
-		m.Since = timeOf(since)
-		return err
-	}, `
+func (v *View) Members(ctx context.Context, group directory.GroupID, after directory.AccountID, limit int) (ms []directory.Member, err error) {
+	err = v.EachMember(ctx, group, after, limit, func(m directory.Member) { ms = append(ms, m) })
+	return ms, err
+}
+
+// EachMember calls yield with what Members lists, without making a list of it: a
+// group may have a hundred thousand.
+func (v *View) EachMember(ctx context.Context, group directory.GroupID, after directory.AccountID, limit int, yield func(directory.Member)) error {
+	var m directory.Member
+	var since int64
+	return v.ask(ctx, `
 		SELECT a.id, a.uid, CASE WHEN a.display = '' THEN a.login ELSE a.display END, m.since
 		FROM members m JOIN accounts a ON a.id = m.account
 		WHERE m.group_id = $1 AND m.account > $2
-		ORDER BY m.account LIMIT $3`, int64(group), int64(after), int64(limit))
+		ORDER BY m.account LIMIT $3`, func(r row) error {
+		if err := r.Scan((*int64)(&m.Account), &m.UID, &m.Display, &since); err != nil {
+			return err
+		}
+		m.Since = timeOf(since)
+		yield(m)
+		return nil
+	}, int64(group), int64(after), int64(limit))
 }
 
 // NestedGroups lists the groups that the source says are members of group, in

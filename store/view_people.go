@@ -34,11 +34,11 @@ func (v *View) People(ctx context.Context, q PeopleQuery, yield func(Person) err
 	}
 	for part := range slices.Chunk(ids, peopleAtOnce) {
 		r.part = r.part[:0]
-		err := v.ask(ctx, `SELECT `+personColumns+` FROM rowset($1, id bigint) r JOIN people p ON p.id = r.id ORDER BY p.id`, r.person, part)
-		if err != nil {
-			return err
+		people := stmt{
+			text: `SELECT ` + personColumns + ` FROM rowset($1, id bigint) r JOIN people p ON p.id = r.id ORDER BY p.id`,
+			args: []any{part}, each: r.person,
 		}
-		if err := r.rest(ctx, yield); err != nil {
+		if err := r.rest(ctx, part, yield, people); err != nil {
 			return err
 		}
 	}
@@ -114,26 +114,21 @@ func (r *peopleReader) begin(ctx context.Context) error {
 
 // pick lists the ids that Since and IDs pick, ascending.
 func (r *peopleReader) pick(ctx context.Context) (ids []int64, err error) {
-	collect := func(row row) error {
-		var id int64
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}
 	if r.q.IDs == nil {
-		err = r.v.ask(ctx, changedPeople, collect, r.q.Since)
-		slices.Sort(ids)
-		return ids, err
+		ids, known := r.v.freshPeople(r.q.Since)
+		if !known {
+			ids, err = list(ctx, r.v, scanID, changedPeople, r.q.Since)
+		}
+		return slices.Sorted(slices.Values(ids)), err
 	}
 	want := make([]int64, len(r.q.IDs))
 	for i, id := range r.q.IDs {
 		want[i] = int64(id)
 	}
 	slices.Sort(want)
-	err = r.v.ask(ctx, `
+	return list(ctx, r.v, scanID, `
 		SELECT p.id FROM rowset($2, id bigint) r JOIN people p ON p.id = r.id
-		WHERE p.rev > $1 ORDER BY p.id`, collect, r.q.Since, slices.Compact(want))
-	return ids, err
+		WHERE p.rev > $1 ORDER BY p.id`, r.q.Since, slices.Compact(want))
 }
 
 func (r *peopleReader) everybody(ctx context.Context, yield func(Person) error) error {
@@ -145,7 +140,11 @@ func (r *peopleReader) everybody(ctx context.Context, yield func(Person) error) 
 			return err
 		}
 		after = int64(r.part[len(r.part)-1].ID)
-		if err := r.rest(ctx, yield); err != nil {
+		ids := make([]int64, len(r.part))
+		for i, p := range r.part {
+			ids[i] = int64(p.ID)
+		}
+		if err := r.rest(ctx, ids, yield); err != nil {
 			return err
 		}
 	}
@@ -169,25 +168,20 @@ func (r *peopleReader) find(at *int, id int64) *Person {
 	return &r.part[*at]
 }
 
-// rest reads all else of the people in r.part and yields them.
-func (r *peopleReader) rest(ctx context.Context, yield func(Person) error) error {
-	ids := make([]int64, len(r.part))
-	for i, p := range r.part {
-		ids[i] = int64(p.ID)
-	}
-	at := 0
-	if err := r.v.ask(ctx, peopleAccounts, func(row row) error { return r.account(row, &at) }, ids); err != nil {
-		return err
-	}
-	at = 0
-	err := r.v.ask(ctx, r.groups, func(row row) error {
-		var person int64
-		var list string
-		if err := row.Scan(&person, &list); err != nil {
-			return err
-		}
-		return r.memberships(r.find(&at, person), list)
-	}, ids)
+// rest reads all else of the people in r.part, whose ids are given, and yields
+// them; first is asked before.
+func (r *peopleReader) rest(ctx context.Context, ids []int64, yield func(Person) error, first ...stmt) error {
+	atAccount, atGroups := 0, 0
+	err := r.v.askAll(ctx, append(first,
+		stmt{text: peopleAccounts, args: []any{ids}, each: func(row row) error { return r.account(row, &atAccount) }},
+		stmt{text: r.groups, args: []any{ids}, each: func(row row) error {
+			var person int64
+			var list string
+			if err := row.Scan(&person, &list); err != nil {
+				return err
+			}
+			return r.memberships(r.find(&atGroups, person), list)
+		}})...)
 	if err != nil {
 		return err
 	}

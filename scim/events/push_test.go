@@ -52,12 +52,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	body, _ := io.ReadAll(q.Body)
 	r.mu.Lock()
 	r.seen++
-	n, fault := r.seen, r.fault
+	n, fault, jwks := r.seen, r.fault, r.jwks
 	r.mu.Unlock()
 	if q.Header.Get("Content-Type") != "application/secevent+jwt" || q.Header.Get("Authorization") != "ApiKey secret-of-receiver" || q.Method != "POST" {
 		r.t.Errorf("got %s with %v", q.Method, q.Header)
 	}
-	jti := read(r.t, r.jwks(), string(body)).JTI
+	jti := read(r.t, jwks(), string(body)).JTI
 	r.mu.Lock()
 	if was := r.first[jti]; was != "" && was != string(body) {
 		r.t.Errorf("%s was sent with another content", jti)
@@ -309,9 +309,10 @@ func TestAKilledSenderLosesNothing(t *testing.T) {
 		if w.tr, err = New(t.Context(), w.engine, c); err != nil { // never runs; it begins the stream
 			t.Fatal(err)
 		}
-		r.jwks = w.jwks
 		w.accounts("a", n)
 		die := make(chan struct{}, n)
+		r.mu.Lock() // the sender is another process, and orders nothing here
+		r.jwks = w.jwks
 		r.fault = func(i int, _ http.ResponseWriter, q *http.Request) bool {
 			if i%9 == 0 && i <= 9*kills {
 				die <- struct{}{}
@@ -320,6 +321,7 @@ func TestAKilledSenderLosesNothing(t *testing.T) {
 			}
 			return false
 		}
+		r.mu.Unlock()
 		for range kills {
 			p := start(t, dsn, r.URL, file)
 			select {
