@@ -341,3 +341,25 @@ func metadata(k Kit, c *Clock) {
 		k.T.Errorf("another URL began with %+v", got)
 	}
 }
+
+func salts(k Kit, _ *Clock) {
+	ctx := context.Background()
+	got := map[string]bool{}
+	var mutex sync.Mutex
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			salt, err := k.S.Salt(ctx, "a")
+			mutex.Lock()
+			defer mutex.Unlock()
+			k.no(err)
+			got[string(salt)] = len(salt) == 32
+		})
+	}
+	all.Wait()
+	other, err := k.S.Salt(ctx, "b")
+	k.no(err)
+	if len(got) != 1 || got[string(other)] {
+		k.T.Errorf("eight askers at once got %d salts, and another name got one of theirs: %v", len(got), got[string(other)])
+	}
+}
