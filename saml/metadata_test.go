@@ -290,6 +290,29 @@ func TestAFeedThroughALife(t *testing.T) {
 	}
 }
 
+// TestKeptMetadataPastTheirEndSayThatTheyAre: a restart in an outage of the URL
+// reads them, and refuses in the words of a refusal.
+func TestKeptMetadataPastTheirEndSayThatTheyAre(t *testing.T) {
+	l := samltest.NewLab()
+	doc := strings.Replace(string(metadata("", keyOf("", l.IdP)+sso)), "entityID=", `validUntil="2026-12-01T00:00:00Z" entityID=`, 1)
+	k := saml.Kept{Document: []byte(doc), Fetched: samltest.Now, Trusted: []string{saml.SigningKey{Certificate: l.IdP.Certificate}.Fingerprint()}}
+	idp, err := k.IdP("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Provider(nil).With(idp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Time]saml.Reason{samltest.Now: "", samltest.Now.AddDate(0, 1, 0): saml.MetadataExpired} {
+		_, _, err := p.Login("relay", saml.LoginOptions{}, at)
+		no, _ := errors.AsType[*saml.Rejection](err)
+		if (no == nil) != (want == "") || no != nil && no.Reason != want {
+			t.Errorf("at %s: %v, want %q", at, err, want)
+		}
+	}
+}
+
 func TestAFeedIsFetchedInTime(t *testing.T) {
 	l := samltest.NewLab()
 	for _, test := range []struct {

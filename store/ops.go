@@ -36,6 +36,8 @@ func start(op Op) (work, error) {
 		return &linkSubject{op: op}, nil
 	case *RefuseSubject:
 		return &refuseSubject{op: op}, nil
+	case *RevokeSessions:
+		return &revokeSessions{op: op}, nil
 	case *TrustSAMLKeys:
 		return &trustSAMLKeys{op: op}, nil
 	case *MintToken:

@@ -87,6 +87,12 @@ const (
 		FROM rowset($1, source text, person bigint, at bigint, rev bigint) r
 		WHERE manuals.ended = 0 AND manuals.until_sync = r.source AND manuals.until_sync <> ''
 			AND manuals.subject_kind = 1 AND manuals.subject_id = r.person`
+	// endSignedIn ends the sessions of an account for good: one that is activated
+	// again must not bring them back.
+	endSignedIn = `
+		UPDATE sessions SET ended = r.at, ended_by = 'deactivated'
+		FROM rowset($1, person bigint, account bigint, at bigint) r
+		WHERE sessions.person = r.person AND sessions.account = r.account AND sessions.ended = 0`
 	joinGroup = `
 		INSERT INTO members (group_id, account, since)
 		SELECT r.group_id, r.account, r.since FROM rowset($1, group_id bigint, account bigint, since bigint) r`
@@ -352,6 +358,9 @@ func (w *accountWork) write(d *decision, a directory.Account, deleted int64) {
 	} else {
 		d.touch(a.Person, d.rev)
 		d.tell(endSynced, a.Source, a.Person, d.now, d.rev)
+	}
+	if w.old.Active && !a.Active {
+		d.tell(endSignedIn, a.Person, int64(a.ID), d.now)
 	}
 	d.tell(putAccount, int64(a.ID), a.UID, a.Source, a.ExternalID, a.Login, directory.Fold(a.Login),
 		a.Display, a.Email, bit(a.Active), a.Person, string(a.Doc),

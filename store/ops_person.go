@@ -132,6 +132,7 @@ func (w *linkAccount) decide(d *decision) error {
 		return err
 	}
 	d.tellAlone(`UPDATE accounts SET person = $1, rev = $2 WHERE id = $3`, to, d.rev, int64(w.op.Account))
+	d.tellAlone(`UPDATE sessions SET ended = $1, ended_by = 'linked' WHERE person = $2 AND account = $3 AND ended = 0`, d.now, from, int64(w.op.Account))
 	d.touch(from, d.rev)
 	d.touch(to, d.rev)
 	d.entry = &entry{action: "user.link", target: w.old.Source + "/user/" + w.old.UID, people: []int64{from, to},

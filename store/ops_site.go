@@ -52,6 +52,9 @@ func (w *putSource) decide(d *decision) error {
 		ON CONFLICT (name) DO UPDATE SET veto = excluded.veto, disabled = excluded.disabled, rev = excluded.rev`,
 		s.Name, bit(s.Veto), bit(s.Disabled), d.rev)
 	d.tellAlone(`UPDATE people SET rev = $1 WHERE id IN (SELECT a.person FROM accounts a WHERE a.source = $2)`, d.rev, s.Name)
+	if s.Disabled {
+		d.tellAlone(`UPDATE sessions SET ended = $1, ended_by = 'source disabled' WHERE source = $2 AND ended = 0`, d.now, s.Name)
+	}
 	e := &entry{action: "source.put", target: "source/" + s.Name, after: facts{"veto": s.Veto, "disabled": s.Disabled}}
 	if w.found {
 		e.before = facts{"veto": w.old.Veto, "disabled": w.old.Disabled}

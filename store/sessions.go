@@ -143,8 +143,7 @@ func (v *View) Sessions(ctx context.Context, person access.PersonID, now time.Ti
 		WHERE s.person = $1 AND s.expires > $2 ORDER BY s.issued DESC, s.id DESC`, int64(person), micros(now))
 }
 
-// SessionQuery chooses among the sessions that live as far as they know: what
-// ended a session is known when it is used.
+// SessionQuery chooses among the sessions that live.
 type SessionQuery struct {
 	Source string          // empty: all
 	Person access.PersonID // 0: all
@@ -152,15 +151,18 @@ type SessionQuery struct {
 	Limit  int
 }
 
-// LiveSessions lists sessions that were not ended, are not idle and not past
-// their end, newest first.
+// LiveSessions lists the sessions that open something, newest first; another
+// source's veto alone is not looked at.
 func (v *View) LiveSessions(ctx context.Context, q SessionQuery, now time.Time) ([]Session, error) {
 	if err := checkTexts(q.Source, q.ID); err != nil {
 		return nil, err
 	}
 	return list(ctx, v, func(r row, s *Session) error { return scanSession(r, s) }, `
-		SELECT `+sessionColumns+` FROM sessions s
-		WHERE s.ended = 0 AND s.expires > $1 AND s.idle_until > $2 AND s.source IN ($3, CASE WHEN $4 = '' THEN s.source ELSE $5 END)
+		SELECT `+sessionColumns+`
+		FROM sessions s JOIN sources o ON o.name = s.source JOIN accounts a ON a.id = s.account JOIN people p ON p.id = s.person
+		WHERE s.ended = 0 AND s.expires > $1 AND s.idle_until > $2 AND o.disabled = 0 AND a.deleted = 0 AND a.active = 1
+			AND a.person = s.person AND p.locked = 0 AND s.issued >= p.not_before
+			AND s.source IN ($3, CASE WHEN $4 = '' THEN s.source ELSE $5 END)
 			AND s.id IN ($6, CASE WHEN $7 = '' THEN s.id ELSE $8 END)
 			AND s.person IN ($9, CASE WHEN CAST($10 AS BIGINT) = 0 THEN s.person ELSE $11 END)
 		ORDER BY s.issued DESC, s.id DESC LIMIT $12`,

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/saml"
 	"grantbridge/saml/login"
+	"grantbridge/store"
 )
 
 // signIn looks at the sources that people sign in at: whether they can be served,
@@ -48,9 +51,41 @@ func (d *doctor) signIn(ctx context.Context, b *bridge) {
 				d.warn("sign-in "+name, "a new certificate waits: grantbridge login metadata take %s %.16s", name, w.Fingerprint())
 			}
 		}
+		d.groupsArrive(ctx, b, name, c)
 		if len(warnings) == 0 {
 			d.ok("sign-in "+name, "%s", signInSays(c))
 		}
+	}
+}
+
+// groupless is how many sign-ins in a row without groups are no chance any more.
+const groupless = 5
+
+// groupsArrive warns when the last sign-ins of a source brought no groups that
+// can be believed, of whomever: a claim that was taken away looks like this.
+func (d *doctor) groupsArrive(ctx context.Context, b *bridge, name string, c *config.SAML) {
+	if c.Groups == "ignore" {
+		return
+	}
+	var last []store.LoginTrace
+	err := b.st.Read(ctx, func(v *store.View) (err error) {
+		last, err = v.Traces(ctx, store.TraceQuery{Source: name, Outcome: "in", Limit: groupless})
+		return err
+	})
+	if err != nil {
+		d.fail("sign-in "+name, "%s", explainError(err))
+		return
+	}
+	states := map[string]int{}
+	for _, t := range last {
+		var body login.Trace
+		if json.Unmarshal(t.Body, &body) == nil {
+			states[body.GroupState]++
+		}
+	}
+	if absent, over := states[saml.GroupsAbsent.String()], states[saml.GroupsOverage.String()]; absent+over == groupless {
+		d.warn("sign-in "+name, "the last %d sign-ins brought no groups (%d without %s, %d with more than are sent); memberships stay as they were; grantbridge login test %s shows what arrives",
+			groupless, absent, c.GroupsAttribute, over, name)
 	}
 }
 

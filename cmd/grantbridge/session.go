@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,10 +42,7 @@ func (s *sessionChoice) flags(c *cobra.Command) *cobra.Command {
 
 func (a *app) sessionListCommand() *cobra.Command {
 	s := &sessionChoice{}
-	c := s.flags(&cobra.Command{Use: "list [WHO]", Short: "sessions that were not ended, newest first", Args: words("[WHO]"),
-		Long: `List shows sessions that were not ended and are neither idle nor over. One whose
-person was locked or deactivated, or whose source is disabled, stands here until
-it is used: then it opens nothing.`,
+	c := s.flags(&cobra.Command{Use: "list [WHO]", Short: "who is signed in, newest first", Args: words("[WHO]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				s.who = args[0]
@@ -138,17 +136,16 @@ func (a *app) revokeSessions(ctx context.Context, b *bridge, s sessionChoice) er
 	if err != nil {
 		return err
 	}
-	var ids []string
-	for _, x := range live {
-		ids = append(ids, x.ID)
-	}
-	by := a.by().Actor
-	if a.why.reason != "" {
-		by += ": " + a.why.reason
-	}
-	n, err := b.st.EndSessions(ctx, ids, by, now())
-	if err != nil {
-		return err
+	n := 0
+	for some := range slices.Chunk(live, 500) {
+		op := &store.RevokeSessions{}
+		for _, x := range some {
+			op.IDs = append(op.IDs, x.ID)
+		}
+		if _, err := b.st.Do(ctx, a.by(), op); err != nil {
+			return err
+		}
+		n += op.Ended
 	}
 	if s.id != "" && n == 0 {
 		return fmt.Errorf("no session %s lives; grantbridge session list shows those that do", s.id)

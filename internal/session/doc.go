@@ -11,6 +11,8 @@
 //	the session is ended, idle for too long, or past its end
 //	the snapshot is stale, or the store does not answer
 //
-// each end it at the next request, on every replica. Signer makes the tokens
-// that tell an application behind a reverse proxy who that is.
+// each end it at the next request, on every replica, and what is undone
+// afterwards does not bring it back, but for staleness and another source's
+// veto. Signer makes the tokens that tell an application behind a reverse proxy
+// who that is.
 package session

@@ -60,7 +60,7 @@ type Why string
 
 // What ends a session.
 const (
-	SignedOut      Why = "signed_out" // or ended by an administrator
+	SignedOut      Why = "signed_out" // or ended for good by anything else
 	Idle           Why = "idle"
 	Expired        Why = "expired"
 	SourceDisabled Why = "source_disabled"
@@ -173,8 +173,6 @@ func (m *Manager) Find(ctx context.Context, handle string) (*Session, error) {
 // judge says what ended a session, or "". It is pure.
 func judge(f store.SessionFacts, p access.Person, known bool, now time.Time) Why {
 	switch {
-	case !f.Ended.IsZero():
-		return SignedOut
 	case !now.Before(f.Expires):
 		return Expired
 	case !now.Before(f.IdleUntil):
@@ -189,6 +187,8 @@ func judge(f store.SessionFacts, p access.Person, known bool, now time.Time) Why
 		return Locked
 	case f.Issued.Before(f.NotBefore) || f.Issued.Before(p.NotBefore):
 		return Revoked
+	case !f.Ended.IsZero(): // after what ended it, which says more while it lasts
+		return SignedOut
 	case !known:
 		return Unknown
 	case p.Suspended:

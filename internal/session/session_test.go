@@ -93,6 +93,22 @@ func TestWhatEndsASessionEndsItAtTheNextRequest(t *testing.T) {
 		{"a deactivated account, before the snapshot knows", func(h *house) {
 			h.kit.Do(storetest.EditAccount("okta", h.account.UID, func(a *directory.Account) { a.Active = false }))
 		}, session.AccountEnded},
+		{"a deactivated account that is activated again", func(h *house) {
+			for _, active := range []bool{false, true} {
+				h.kit.Do(storetest.EditAccount("okta", h.account.UID, func(a *directory.Account) { a.Active = active }))
+			}
+		}, session.SignedOut},
+		{"a disabled source that is enabled again", func(h *house) {
+			for _, disabled := range []bool{true, false} {
+				h.kit.Do(&store.PutSource{Source: store.Source{Name: "okta", Disabled: disabled}})
+			}
+		}, session.SignedOut},
+		{"an account that was somebody else's for a while", func(h *house) {
+			other := h.kit.Account("okta", "other")
+			for _, person := range []access.PersonID{access.PersonID(other.Person), me(h)} {
+				h.kit.Do(&store.LinkAccount{Account: h.account.ID, Person: person})
+			}
+		}, session.SignedOut},
 		{"a deleted account", func(h *house) { h.kit.Do(storetest.DeleteAccount("okta", h.account.UID)) }, session.AccountEnded},
 		{"a lock", func(h *house) { h.kit.Do(&store.LockPerson{Person: me(h), Locked: true}) }, session.Locked},
 		{"a lock that was taken off again", func(h *house) {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ type town struct {
 	saml    saml.Config
 	others  map[string]login.Source // beside okta
 	log     bytes.Buffer
+	door    atomic.Pointer[login.Door]
 }
 
 func (n *town) now() time.Time { return time.Now().Add(n.ahead) }
@@ -63,8 +65,7 @@ func (n *town) build(edit func(*town)) {
 	n.engine, err = provision.New(n.t.Context(), n.kit.S, provision.Config{Sources: []store.Source{{Name: "okta"}}, MaxStaleness: 100 * time.Hour})
 	n.must(err)
 	n.must(n.engine.PutSites(n.t.Context(), store.By{}, []access.Site{{ID: 1, Slug: "main", Name: "Main site"}}))
-	var door http.Handler
-	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { door.ServeHTTP(w, r) }))
+	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.door.Load().ServeHTTP(w, r) }))
 	n.t.Cleanup(n.us.Close)
 	n.them = &samltest.Crewjam{Pair: samltest.RSAPair("flow", 2048)}
 	n.idp = httptest.NewServer(n.them)
@@ -84,11 +85,11 @@ func (n *town) build(edit func(*town)) {
 	if edit != nil {
 		edit(n)
 	}
-	n.open(func(d http.Handler) { door = d })
+	n.open()
 }
 
 // open makes the source's provider and the door of n's store.
-func (n *town) open(serve func(http.Handler)) {
+func (n *town) open() {
 	n.t.Helper()
 	var err error
 	n.source.Provider, err = saml.NewProvider(n.saml)
@@ -103,7 +104,7 @@ func (n *town) open(serve func(http.Handler)) {
 		sources[name] = s
 	}
 	log := slog.New(slog.NewTextHandler(&n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	serve(login.New(n.engine, login.Config{BaseURL: n.us.URL, Sources: sources, Sessions: manager, Log: log,
+	n.door.Store(login.New(n.engine, login.Config{BaseURL: n.us.URL, Sources: sources, Sessions: manager, Log: log,
 		Signer: session.NewSigner(n.kit.S, n.now), Now: n.now}))
 	n.them.SignedIn(func(*http.Request) (string, []string) { return n.who, n.groups })
 }

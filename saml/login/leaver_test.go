@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -113,7 +112,7 @@ func (h *history) step() {
 func (h *history) signIn(who string, live, dead []directory.Account) {
 	h.n.source.Mode = pick(h, login.Off, login.LinkOnly, login.Review, login.Create, login.Create)
 	h.n.who = who
-	h.n.open(func(d http.Handler) { h.n.us.Config.Handler = d })
+	h.n.open()
 	was := map[string]bool{}
 	for _, a := range live {
 		was[a.UID] = a.Active
@@ -165,7 +164,7 @@ func TestALogHoldsNothingOfAnAssertion(t *testing.T) {
 		b.post(to, v) // once more
 		n.who = "ext-stranger"
 		n.source.Mode = login.Off
-		n.open(func(d http.Handler) { n.us.Config.Handler = d })
+		n.open()
 		n.browser().signIn()
 		n.tryOut(n.browser())
 		log := n.log.String()

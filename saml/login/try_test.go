@@ -270,7 +270,7 @@ func TestWhoWasRefusedStaysOutUntilTheyAreLinked(t *testing.T) {
 		n.kit.Do(&store.RefuseSubject{Source: "okta", Subject: "attribute:ext-clara"})
 		n.refused(n.browser().signIn(), "link_refused")
 		n.source.Mode = login.Create
-		n.open(func(d http.Handler) { n.us.Config.Handler = d })
+		n.open()
 		n.refused(n.browser().signIn(), "link_refused")
 		n.kit.Do(&store.LinkSubject{Source: "okta", Subject: "attribute:ext-clara", Account: n.kit.Account("okta", "clara").UID})
 		if b := n.browser(); b.signIn().status != 200 || !b.in() {

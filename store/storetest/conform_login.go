@@ -103,6 +103,16 @@ func sessionHandles(k Kit, c *Clock) {
 		}
 		return nil
 	})
+	k.no(k.S.PutSession(ctx, newSession("s3", a, c.T.Add(-time.Second))))
+	revoke := &store.RevokeSessions{IDs: []string{"s3", "s9"}}
+	if k.Do(revoke); revoke.Ended != 1 {
+		k.T.Errorf("revoked %d", revoke.Ended)
+	}
+	k.Unchanged(&store.RevokeSessions{IDs: []string{"s3"}})
+	k.Unchanged(&store.RevokeSessions{})
+	if got, err := k.session("handle s3"); err != nil || got.Ended.IsZero() || got.EndedBy != "test" {
+		k.T.Errorf("a revoked session is %+v (%v)", got.Session, err)
+	}
 	later := c.T.Add(2 * time.Hour)
 	k.no(k.S.UseSession(ctx, "s1", later))
 	k.no(k.S.UseSession(ctx, "s1", c.T))
@@ -116,7 +126,7 @@ func sessionHandles(k Kit, c *Clock) {
 	}
 	k.Read(func(v *store.View) error {
 		all, err := v.Sessions(ctx, access.PersonID(a.Person), c.T)
-		if len(all) != 2 || all[0].ID != "s2" || all[1].EndedBy != "test" {
+		if len(all) != 3 || all[0].ID != "s2" || all[1].EndedBy != "test" {
 			k.T.Errorf("got %+v", all)
 		}
 		named, err2 := v.SessionsNamed(ctx, "okta", "name")
@@ -329,5 +339,27 @@ func metadata(k Kit, c *Clock) {
 	claim("https://b", due, true)
 	if got := read(); got[0].URL != "https://b" || got[0].Document != nil || len(got[0].Trusted) != 0 {
 		k.T.Errorf("another URL began with %+v", got)
+	}
+}
+
+func salts(k Kit, _ *Clock) {
+	ctx := context.Background()
+	got := map[string]bool{}
+	var mutex sync.Mutex
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			salt, err := k.S.Salt(ctx, "a")
+			mutex.Lock()
+			defer mutex.Unlock()
+			k.no(err)
+			got[string(salt)] = len(salt) == 32
+		})
+	}
+	all.Wait()
+	other, err := k.S.Salt(ctx, "b")
+	k.no(err)
+	if len(got) != 1 || got[string(other)] {
+		k.T.Errorf("eight askers at once got %d salts, and another name got one of theirs: %v", len(got), got[string(other)])
 	}
 }

@@ -69,6 +69,7 @@ var conformance = []struct {
 	{"login traces, keys and tickets are swept by time", sweeping},
 	{"a subject is linked once and found, also when its account has gone", subjectLinks},
 	{"metadata by URL are fetched by one, and who may sign is a fact", metadata},
+	{"a salt is made once, whoever asks first", salts},
 	{"people are read by id, by revision and with times", readPeople},
 	{"operations that are done together are never seen apart", together},
 	{"what a directory said is kept under its lease", readState},
