@@ -1,14 +1,22 @@
-// Package login is the SAML door: what browsers and identity providers reach.
+// Package login is the door that people sign in by, with SAML or OpenID Connect:
+// what browsers and identity providers reach.
 //
 //	browser   GET  /login                   choose a source, or say an e-mail address
 //	browser   GET  /saml/{source}/login     a request goes out; the browser gets a secret
 //	IdP       POST /saml/{source}/acs       verified and parked; 303 to
+//	browser   GET  /oidc/{source}/login     the same, to an OpenID provider
+//	browser   GET  /oidc/{source}/callback  its answer; redeemed, verified, parked; 303 to
 //	browser   GET  /finish?ticket=…         the same browser: account, groups, session
 //	browser   GET  /me                      what may I do, why, until when
 //	browser   POST /logout                  ends ours, then asks the IdP to end its own
 //	IdP       *    /saml/{source}/slo       the other way round, and the answers
+//	browser   GET  /oidc/{source}/signed-out            back from the provider's logout
+//	IdP       POST /oidc/{source}/backchannel-logout    it ends our sessions
 //	proxy     GET  /auth/verify             200 with a signed token, or 401
 //	anybody   GET  /saml/{source}/metadata, /.well-known/jwks.json
+//
+// From a verified identity on (parked), the flow is one: nothing asks which
+// protocol it was.
 //
 // A cookie that is SameSite=Lax does not come with the identity provider's POST,
 // but does with the GET after it: so the ACS gives no session, and /finish gives

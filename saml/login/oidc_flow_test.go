@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -183,8 +184,12 @@ func TestAnAnswerIsForOneSource(t *testing.T) {
 		h.clara()
 		b := h.browser()
 		// A malicious provider leads its own answer to the other source's callback, and the other way round.
-		swapped := strings.Replace(b.answer("okta"), "/oidc/okta/", "/oidc/entra/", 1)
-		h.refused(b.get(swapped), "state_unknown")
+		honest := b.answer("okta")
+		h.refused(b.get(strings.Replace(honest, "/oidc/okta/", "/oidc/entra/", 1)), "state_unknown")
+		if b.get(honest); !b.in() {
+			t.Error("an answer that was led astray cannot be given any more")
+		}
+		b = h.browser()
 		// Its own iss gives the honest provider's code away to nobody.
 		u, err := url.Parse(b.answer("okta"))
 		h.must(err)
@@ -318,9 +323,11 @@ func TestAMethodCanMakeASignInStrong(t *testing.T) {
 		if p := h.signsIn(h.browser()); !strings.Contains(p.text, `limited to <b>view</b>`) {
 			t.Errorf("the page does not say so: %s", p.text)
 		}
-		h.op.Claims = func(c map[string]any) { c["amr"] = []string{"pwd", "mfa"} }
-		if p := h.signsIn(h.browser()); strings.Contains(p.text, `limited to <b>view</b>`) {
-			t.Errorf("a strong sign-in is limited: %s", p.text)
+		for _, strong := range []map[string]any{{"amr": []string{"pwd", "mfa"}}, {"acr": "mfa"}} {
+			h.op.Claims = func(c map[string]any) { maps.Copy(c, strong) }
+			if p := h.signsIn(h.browser()); strings.Contains(p.text, `limited to <b>view</b>`) {
+				t.Errorf("a strong sign-in is limited: %s", p.text)
+			}
 		}
 	})
 }
