@@ -18,6 +18,7 @@ const (
 	personLocked    = saml.Reason("person_locked")
 	personSuspended = saml.Reason("person_suspended")
 	notReady        = saml.Reason("not_ready")
+	outMeanwhile    = saml.Reason("signed_out_meanwhile")
 )
 
 // saying is what a reason tells the person, and the administrator to do.
@@ -38,6 +39,7 @@ var sayings = map[saml.Reason]saying{
 	loginTaken:      {"Your sign-in waits for an administrator to approve it. Nothing more is needed from you.", "Another account of the source has this login; a name never links. grantbridge login pending shows it."},
 	personLocked:    {askHelp, "The person is locked: grantbridge person unlock."},
 	personSuspended: {askHelp, "Another source has deactivated the person, and its lifecycle is veto."},
+	outMeanwhile:    {again, "Nothing: the identity provider ended its session while the browser was on its way back."},
 	notReady:        {again, "The session ended as it began; the log has more under the trace's id."},
 }
 
