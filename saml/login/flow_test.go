@@ -39,6 +39,9 @@ type town struct {
 	ahead   time.Duration
 	source  login.Source
 	saml    saml.Config
+	// proxy puts a reverse proxy before our address, and returns where browsers
+	// find it; nil for none.
+	proxy func(us string) string
 }
 
 func (n *town) now() time.Time { return time.Now().Add(n.ahead) }
@@ -62,6 +65,9 @@ func (n *town) build(edit func(*town)) {
 	var door http.Handler
 	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { door.ServeHTTP(w, r) }))
 	n.t.Cleanup(n.us.Close)
+	if n.proxy != nil {
+		n.us.URL = n.proxy(n.us.URL)
+	}
 	n.them = &samltest.Crewjam{Pair: samltest.RSAPair("flow", 2048)}
 	n.idp = httptest.NewServer(n.them)
 	n.t.Cleanup(n.idp.Close)
