@@ -3,6 +3,8 @@ package login_test
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -71,6 +73,33 @@ func TestSigningOutOfSimpleSAMLphpSignsOutHere(t *testing.T) {
 	}
 }
 
+func TestSigningOutAtOneApplicationSignsOutOfTheOther(t *testing.T) {
+	for what, c := range map[string]struct {
+		edit func(n *phpTown)
+		sure bool
+	}{
+		"that can be told":    {nil, true},
+		"that cannot be told": {func(n *phpTown) { n.saml.SLO = "" }, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			here, there := newPHPTown(t, nil), newPHPTownAt(t, "localhost", c.edit)
+			b := here.browser()
+			b.enter("clara.moreau")
+			at := &browser{there.town, b.c} // the same browser
+			if p := at.through(at.get("/saml/okta/login")); p.url.Path != "/me" || !at.in() {
+				t.Fatalf("the second application asks again: %d %s", p.status, p.url)
+			}
+			p := b.through(b.read(b.c.PostForm(here.us.URL+"/logout", nil)))
+			if !strings.HasPrefix(p.url.String(), here.saml.SLO) || strings.Contains(p.text, `id="still"`) == c.sure {
+				t.Errorf("got %d %s\n%s", p.status, p.url, p.text)
+			}
+			if b.in() || at.in() == c.sure {
+				t.Errorf("signed in here: %v, there: %v", b.in(), at.in())
+			}
+		})
+	}
+}
+
 // logout is where SimpleSAMLphp signs a browser out everywhere, and leads to its
 // metadata afterwards.
 func (n *phpTown) logout() string {
@@ -121,5 +150,49 @@ func TestWhoIsDeactivatedOrLockedIsSignedOutWhateverSimpleSAMLphpSays(t *testing
 			// The identity provider still knows the browser, and answers at once.
 			n.refused(b.through(b.get("/saml/okta/login")), want)
 		})
+	}
+}
+
+// TestSimpleSAMLphpAsDocumented runs what docs/providers/simplesamlphp.md says to
+// set: the first of its PHP blocks is in our server's configuration, the second
+// is set beside our metadata.
+func TestSimpleSAMLphpAsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/providers/simplesamlphp.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosted, err := os.ReadFile("../../scripts/simplesamlphp/saml20-idp-hosted.php")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```php\n(.*?) *```").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("got %d PHP blocks, want 2", len(blocks))
+	}
+	for line := range strings.Lines(blocks[0][1]) {
+		if !strings.Contains(string(hosted), strings.TrimSpace(line)) {
+			t.Errorf("the tests' server is not set to %s", line)
+		}
+	}
+	n := newPHPTown(t, func(n *phpTown) {
+		clear(n.beside)
+		for _, set := range regexp.MustCompile(`'([a-z.]+)' => true,`).FindAllStringSubmatch(blocks[1][1], -1) {
+			n.beside[set[1]] = true
+		}
+		if len(n.beside) != strings.Count(blocks[1][1], "=>") {
+			t.Errorf("read %v of %s", n.beside, blocks[1][1])
+		}
+	})
+	b := n.browser()
+	b.enter("clara.moreau")
+	if !b.in() {
+		t.Fatal("nobody is signed in")
+	}
+	if b.through(b.get(n.logout())); b.in() {
+		t.Error("the session lives after the logout there")
+	}
+	b.enter("clara.moreau")
+	if b.through(b.read(b.c.PostForm(n.us.URL+"/logout", nil))); b.in() || !b.asksForPassword() {
+		t.Error("the session there lives after the logout here")
 	}
 }

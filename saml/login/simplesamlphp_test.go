@@ -31,7 +31,7 @@ type phpTown struct {
 	*town
 	base   string         // of the server, with a slash
 	folder string         // its own
-	name   string         // of our metadata there
+	host   string         // ours, default 127.0.0.1; a browser's cookies are for a host, whatever the port
 	beside map[string]any // what is set there beside our metadata
 	// tampered is what becomes of our metadata on the way; nil is nothing.
 	tampered func(xml string) string
@@ -58,9 +58,14 @@ func openSimpleSAMLphp(t *testing.T) (base, folder string) {
 // identity provider. edit changes the source, and what is set beside our metadata.
 func newPHPTown(t *testing.T, edit func(*phpTown)) *phpTown {
 	t.Helper()
+	return newPHPTownAt(t, "", edit)
+}
+
+func newPHPTownAt(t *testing.T, host string, edit func(*phpTown)) *phpTown {
+	t.Helper()
 	base, folder := openSimpleSAMLphp(t)
 	st := storetest.Open(t, "sqlite", store.Options{})
-	n := &phpTown{town: &town{t: t, kit: storetest.Kit{T: t, S: st}}, base: base, folder: folder, beside: map[string]any{"validate.logout": true, "sign.logout": true}}
+	n := &phpTown{town: &town{t: t, kit: storetest.Kit{T: t, S: st}}, base: base, folder: folder, host: host, beside: map[string]any{"validate.logout": true, "sign.logout": true}}
 	n.build(edit)
 	return n
 }
@@ -73,6 +78,9 @@ func (n *phpTown) build(edit func(*phpTown)) {
 	var door http.Handler
 	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { door.ServeHTTP(w, r) }))
 	n.t.Cleanup(n.us.Close)
+	if n.host != "" {
+		n.us.URL = strings.Replace(n.us.URL, "127.0.0.1", n.host, 1)
+	}
 	origin, err := url.Parse(n.base)
 	n.must(err)
 	n.idp = &httptest.Server{URL: origin.Scheme + "://" + origin.Host}
@@ -117,9 +125,9 @@ func (n *phpTown) register() {
 	if n.tampered != nil {
 		metadata = n.tampered(metadata)
 	}
-	n.name = filepath.Join(n.folder, "sp", strings.TrimPrefix(n.us.URL, "http://127.0.0.1:"))
+	name := filepath.Join(n.folder, "sp", n.us.Listener.Addr().String())
 	for suffix, text := range map[string]string{".json": string(beside), ".xml": metadata} {
-		file := n.name + suffix
+		file := name + suffix
 		n.t.Cleanup(func() { os.Remove(file) })
 		// By renaming: another test's request may be reading the folder.
 		n.must(os.WriteFile(file+".new", []byte(text), 0o644))
@@ -300,6 +308,15 @@ func TestSimpleSAMLphpsGroups(t *testing.T) {
 	if _, groups := n.account("no.groups"); len(groups) != 0 || !b.in() {
 		t.Errorf("got groups %q; signed in: %v", groups, b.in())
 	}
+	n.kit.Read(func(v *store.View) error {
+		all, err := v.Traces(t.Context(), 1)
+		var body struct{ Groups string }
+		n.must(json.Unmarshal(all[0].Body, &body))
+		if body.Groups != "empty" {
+			t.Errorf("an attribute without values came as %q", body.Groups)
+		}
+		return err
+	})
 }
 
 func TestSimpleSAMLphpAsksForThePasswordAgainWhenForced(t *testing.T) {
