@@ -88,10 +88,11 @@ func (p *Provider) SignsOut(l *Logout) []Ticket {
 }
 
 // SignedOutBy are the marks of which one, when it was set and its Until is not
-// before the one here, says that a logout request came after the assertion: both
-// times are the messages' own with the same allowance.
-func (p *Provider) SignedOutBy(id *Identity) []Ticket {
-	return []Ticket{p.signedOut(id.NameID, "", id.IssuedAt), p.signedOut(id.NameID, "index:"+id.SessionIndex, id.IssuedAt)}
+// before the one here, says that a logout request came after the assertion that
+// was issued at that time: both times are the messages' own with the same
+// allowance.
+func (p *Provider) SignedOutBy(s SessionRef, issued time.Time) []Ticket {
+	return []Ticket{p.signedOut(s.NameID, "", issued), p.signedOut(s.NameID, "index:"+s.SessionIndex, issued)}
 }
 
 func (p *Provider) signedOut(n NameID, index string, issued time.Time) Ticket {

@@ -117,16 +117,15 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked) (hand
 	if in.Auth, err = json.Marshal(a); err != nil {
 		return "", nil, err
 	}
-	handle, made, err := d.c.Sessions.Issue(ctx, in)
+	handle, _, err = d.c.Sessions.Issue(ctx, in)
 	if ended, ok := errors.AsType[*session.EndedError](err); ok {
 		return "", endedRefusal(ended.Why), nil
 	}
 	if err != nil {
 		return "", nil, err
 	}
-	if over, err := d.overtaken(ctx, s, p.Identity); over || err != nil {
-		_, endErr := d.c.Sessions.End(ctx, "the identity provider", made.ID)
-		return "", refusal(outMeanwhile, "a sign-in that holds", "a logout request after it"), errors.Join(err, endErr)
+	if no, err := d.overtaken(ctx, s, handle, a.Ref, p.Identity.IssuedAt); no != nil || err != nil {
+		return "", no, err
 	}
 	d.gives(ctx, p.Trace)
 	return handle, nil, d.keep(ctx, p.Trace, "in", "")

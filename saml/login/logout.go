@@ -151,16 +151,28 @@ func keysOf(tickets []saml.Ticket) []string {
 	return keys
 }
 
-// overtaken reports whether the identity provider ended its session after it
-// had answered, while the browser was still on its way (SAML core 3.7.3.1). Ask
-// when the session is in the store.
-func (d *Door) overtaken(ctx context.Context, s Source, who *saml.Identity) (is bool, err error) {
-	marks := s.Provider.SignedOutBy(who)
-	err = d.engine.Store().Read(ctx, func(v *store.View) (err error) {
+// overtaken ends a session again whose sign-in the identity provider answered
+// before it signed the person out, while the browser was still on its way (SAML
+// core 3.7.3.1). It comes after the session: endNamed says why.
+func (d *Door) overtaken(ctx context.Context, s Source, handle string, ref saml.SessionRef, answered time.Time) (*saml.Rejection, error) {
+	if ref.NameID.Value == "" {
+		return nil, nil // no logout request can name it
+	}
+	marks, is := s.Provider.SignedOutBy(ref, answered), false
+	err := d.engine.Store().Read(ctx, func(v *store.View) (err error) {
 		is, err = v.Marked(ctx, keysOf(marks), marks[0].Until)
 		return err
 	})
-	return is, err
+	if err == nil && !is {
+		return nil, nil
+	}
+	made, findErr := d.c.Sessions.Find(ctx, handle)
+	if findErr == nil {
+		_, findErr = d.c.Sessions.End(ctx, "the identity provider", made.ID)
+	} else if errors.Is(findErr, session.ErrNone) {
+		findErr = nil // endNamed was here first
+	}
+	return refusal(outMeanwhile, "a sign-in that holds", "a logout request after it"), errors.Join(err, findErr)
 }
 
 // sloAnswer takes the answer to a logout request of ours.

@@ -41,7 +41,7 @@ func eachTwoDoors(t *testing.T, binding saml.Binding, f func(n *twoDoors)) {
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {
 		n := &twoDoors{town: &town{t: t, kit: storetest.Kit{T: t, S: storetest.OpenDSN(t, dsn, store.Options{})}, who: "ext-clara"}, dsn: dsn, index: "_one"}
 		n.town.build(func(*town) {
-			n.saml.RequestBinding = binding
+			n.saml.RequestBinding, n.source.Origins = binding, []string{n.idp.URL}
 			for _, b := range bindings {
 				n.saml.IdP.SLO = append(n.saml.IdP.SLO, saml.Endpoint{Binding: b, Location: n.idp.URL + "/slo", Response: n.idp.URL + "/slo-done"})
 			}
@@ -462,6 +462,19 @@ func TestAnAnswerToNoLogoutOfOursChangesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestFormsMayBeLedOnAnywhereByHTTPS(t *testing.T) {
+	eachTwoDoors(t, saml.Redirect, func(n *twoDoors) {
+		n.clara()
+		b := n.signIn()
+		for _, path := range []string{"/me", "/logout", "/login"} {
+			r, _ := b.step(saml.Incoming{Binding: saml.Redirect}, n.us.URL+path)
+			if got, want := r.Header.Get("Content-Security-Policy"), "; form-action 'self' https: "+n.idp.URL+"; "; r.StatusCode != http.StatusOK || !strings.Contains(got, want) {
+				n.t.Errorf("%s: %d, the policy %q lacks %q", path, r.StatusCode, got, want)
+			}
+		}
+	})
 }
 
 func TestAnEndedAccountIsSignedOutAtOnce(t *testing.T) {
