@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +182,10 @@ func verified(t *testing.T, keys, token string) (c session.Claims) {
 	}
 	signature, digest := raw(parts[2]), sha256.Sum256([]byte(parts[0]+"."+parts[1]))
 	for _, k := range set.Keys {
-		public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(raw(k.X)), Y: new(big.Int).SetBytes(raw(k.Y))}
+		public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, raw(k.X), raw(k.Y)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if k.Kid == header.Kid && len(signature) == 64 && ecdsa.Verify(public, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 			if err := json.Unmarshal(raw(parts[1]), &c); err != nil {
 				t.Fatal(err)
@@ -193,7 +197,7 @@ func verified(t *testing.T, keys, token string) (c session.Claims) {
 	return c
 }
 
-// through is a browser that reaches localhost by the proxy's socket.
+// behind is a browser that reaches localhost by the proxy's socket.
 func (n *town) behind(socket string) *browser {
 	b := n.browser()
 	var dial net.Dialer

@@ -31,44 +31,50 @@ type twoDoors struct {
 	*town
 	dsn   string
 	other *httptest.Server
-	index string             // of the session at the identity provider
-	them  *saml.Provider     // the identity provider's view of us
-	corp  samltest.Pair      // signs for the source corp
-	ids   func() (id string) // of messages
+	index string        // of the session at the identity provider
+	corp  samltest.Pair // signs for the source corp
+	count atomic.Int64  // of messages
 }
 
+// eachTwoDoors runs f on each database: it is what the replicas agree by.
 func eachTwoDoors(t *testing.T, binding saml.Binding, f func(n *twoDoors)) {
-	storetest.EachDSN(t, func(t *testing.T, dsn string) {
-		n := &twoDoors{town: &town{t: t, kit: storetest.Kit{T: t, S: storetest.OpenDSN(t, dsn, store.Options{})}, who: "ext-clara"}, dsn: dsn, index: "_one"}
-		n.town.build(func(*town) {
-			n.saml.RequestBinding, n.source.Origins = binding, []string{n.idp.URL}
-			for _, b := range bindings {
-				n.saml.IdP.SLO = append(n.saml.IdP.SLO, saml.Endpoint{Binding: b, Location: n.idp.URL + "/slo", Response: n.idp.URL + "/slo-done"})
-			}
-		})
-		n.town.them.Session = func(*http.Request) *samllib.Session {
-			s := n.town.them.Person(n.who, "")
-			s.Index = n.index
-			return s
-		}
-		var count atomic.Int64
-		n.ids = func() string { return fmt.Sprintf("_message%d", count.Add(1)) }
-		n.corp = samltest.RSAPair("flow-corp", 2048)
-		n.view()
-		n.replica()
-		f(n)
-	})
+	storetest.EachDSN(t, func(t *testing.T, dsn string) { f(newTwoDoors(t, dsn, binding)) })
 }
 
-// view is our side as the identity provider reads it.
-func (n *twoDoors) view() {
+// sqliteDoors is for what one database shows as well as another.
+func sqliteDoors(t *testing.T, binding saml.Binding) *twoDoors {
+	t.Helper()
+	return newTwoDoors(t, storetest.DSN(t, "sqlite"), binding)
+}
+
+func newTwoDoors(t *testing.T, dsn string, binding saml.Binding) *twoDoors {
+	t.Helper()
+	n := &twoDoors{town: &town{t: t, kit: storetest.Kit{T: t, S: storetest.OpenDSN(t, dsn, store.Options{})}, who: "ext-clara"}, dsn: dsn, index: "_one"}
+	n.build(func(*town) {
+		n.saml.RequestBinding, n.source.Origins = binding, []string{n.idp.URL}
+		for _, b := range bindings {
+			n.saml.IdP.SLO = append(n.saml.IdP.SLO, saml.Endpoint{Binding: b, Location: n.idp.URL + "/slo", Response: n.idp.URL + "/slo-done"})
+		}
+	})
+	n.them.Session = func(*http.Request) *samllib.Session {
+		s := n.them.Person(n.who, "")
+		s.Index = n.index
+		return s
+	}
+	n.corp = samltest.RSAPair("flow-corp", 2048)
+	n.replica()
+	return n
+}
+
+func (n *twoDoors) id() string { return fmt.Sprintf("_message%d", n.count.Add(1)) }
+
+// theirs is the identity provider, which reads our messages at slo.
+func (n *twoDoors) theirs(slo string) *saml.Provider {
 	n.t.Helper()
-	c := saml.Config{Source: "idp", EntityID: n.saml.IdP.EntityID, MetadataURL: n.saml.IdP.EntityID, ACS: n.idp.URL + "/unused", SLO: n.idp.URL + "/slo",
-		IdP:  &saml.IdP{EntityID: n.saml.MetadataURL, Keys: []saml.SigningKey{{Certificate: n.saml.Keys[0].Certificate}}},
-		Keys: []saml.Key{{Private: n.town.them.Pair.RSA(), Certificate: n.town.them.Pair.Certificate}}}
-	var err error
-	n.them, err = saml.NewProvider(c)
+	us := &saml.IdP{EntityID: n.saml.MetadataURL, Keys: []saml.SigningKey{{Certificate: n.saml.Keys[0].Certificate}}}
+	p, err := saml.NewProvider(saml.Config{Source: "idp", EntityID: n.saml.IdP.EntityID, ACS: n.idp.URL + "/unused", SLO: slo, IdP: us})
 	n.must(err)
+	return p
 }
 
 func (n *twoDoors) replica() {
@@ -91,7 +97,7 @@ func (n *twoDoors) replica() {
 // request is a logout request for the session of a sign-in.
 func (n *twoDoors) request(edit ...string) string {
 	now := n.now().UTC()
-	doc := `<samlp:LogoutRequest xmlns:samlp="` + samltest.NSProtocol + `" xmlns:saml="` + samltest.NSAssertion + `" ID="` + n.ids() + `" Version="2.0" IssueInstant="` + stamp(now) +
+	doc := `<samlp:LogoutRequest xmlns:samlp="` + samltest.NSProtocol + `" xmlns:saml="` + samltest.NSAssertion + `" ID="` + n.id() + `" Version="2.0" IssueInstant="` + stamp(now) +
 		`" NotOnOrAfter="` + stamp(now.Add(5*time.Minute)) + `" Destination="` + n.saml.SLO + `"><saml:Issuer>` + n.saml.IdP.EntityID + `</saml:Issuer>` +
 		`<saml:NameID Format="` + saml.FormatPersistent + `">ext-clara</saml:NameID><samlp:SessionIndex>_one</samlp:SessionIndex></samlp:LogoutRequest>`
 	for i := 0; i < len(edit); i += 2 {
@@ -105,7 +111,7 @@ func (n *twoDoors) request(edit ...string) string {
 
 // answer is a logout response to a request of ours.
 func (n *twoDoors) answer(to, status string) string {
-	return `<samlp:LogoutResponse xmlns:samlp="` + samltest.NSProtocol + `" xmlns:saml="` + samltest.NSAssertion + `" ID="` + n.ids() + `" Version="2.0" IssueInstant="` + stamp(n.now().UTC()) +
+	return `<samlp:LogoutResponse xmlns:samlp="` + samltest.NSProtocol + `" xmlns:saml="` + samltest.NSAssertion + `" ID="` + n.id() + `" Version="2.0" IssueInstant="` + stamp(n.now().UTC()) +
 		`" InResponseTo="` + to + `" Destination="` + n.saml.SLO + `"><saml:Issuer>` + n.saml.IdP.EntityID + `</saml:Issuer>` +
 		`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:` + status + `"/></samlp:Status></samlp:LogoutResponse>`
 }
@@ -121,9 +127,9 @@ func idOf(doc string) string {
 // signed is a message over that binding, by the identity provider.
 func (n *twoDoors) signed(b saml.Binding, parameter, doc, relay string) saml.Incoming {
 	if b == saml.Redirect {
-		return samltest.Query{Parameter: parameter, Doc: doc, RelayState: relay, Pair: n.town.them.Pair}.Incoming()
+		return samltest.Query{Parameter: parameter, Doc: doc, RelayState: relay, Pair: n.them.Pair}.Incoming()
 	}
-	in := samltest.Posted(parameter, doc, idOf(doc), &n.town.them.Pair, nil)
+	in := samltest.Posted(parameter, doc, idOf(doc), &n.them.Pair, nil)
 	in.Form.Set("RelayState", relay)
 	if relay == "" {
 		in.Form.Del("RelayState")
@@ -168,8 +174,6 @@ func (n *twoDoors) signIn() *browser {
 	return b
 }
 
-func (n *twoDoors) stranger() *browser { return n.browser() }
-
 // answered checks what we answered to the request with that id.
 func (n *twoDoors) answered(r *http.Response, text, id, relay string) {
 	n.t.Helper()
@@ -178,18 +182,9 @@ func (n *twoDoors) answered(r *http.Response, text, id, relay string) {
 		n.t.Fatalf("the answer goes to %q with RelayState %q: %d %s", to, in.RelayState(), r.StatusCode, text)
 	}
 	c := saml.Request{ID: id, Source: "idp", IssuedAt: n.now().Add(-time.Minute), Expires: n.now().Add(time.Minute)}
-	// Metadata may name an own place for answers; our view has one place only.
-	n.must(n.place(to))
-	if _, no := n.them.AcceptLogoutResponse(in, []saml.Request{c}, n.now()); no != nil {
+	if _, no := n.theirs(to).AcceptLogoutResponse(in, []saml.Request{c}, n.now()); no != nil {
 		n.t.Errorf("our answer is refused: %v (%v)", no, no.Cause)
 	}
-}
-
-func (n *twoDoors) place(slo string) (err error) {
-	idp := &saml.IdP{EntityID: n.saml.MetadataURL, Keys: []saml.SigningKey{{Certificate: n.saml.Keys[0].Certificate}}}
-	n.them, err = saml.NewProvider(saml.Config{Source: "idp", EntityID: n.saml.IdP.EntityID, ACS: n.idp.URL + "/unused", SLO: slo, IdP: idp,
-		Keys: []saml.Key{{Private: n.town.them.Pair.RSA(), Certificate: n.town.them.Pair.Certificate}}})
-	return err
 }
 
 func TestALogoutRequestEndsTheSessionsItNamesOnEveryReplica(t *testing.T) {
@@ -213,7 +208,7 @@ func TestALogoutRequestEndsTheSessionsItNamesOnEveryReplica(t *testing.T) {
 					{"all of the person's", []string{"<samlp:SessionIndex>_one</samlp:SessionIndex>", ""}, false, false},
 				} {
 					doc := n.request(step.edit...)
-					r, text := n.stranger().step(n.signed(binding, "SAMLRequest", doc, "their state"), n.slo(n.other))
+					r, text := n.browser().step(n.signed(binding, "SAMLRequest", doc, "their state"), n.slo(n.other))
 					n.answered(r, text, idOf(doc), "their state")
 					if one.in() != step.one || two.in() != step.two {
 						n.t.Errorf("%s: the sessions live: %v %v", step.name, one.in(), two.in())
@@ -232,53 +227,52 @@ func short(b saml.Binding) string {
 }
 
 func TestALogoutRequestThatProvesNothingEndsNothing(t *testing.T) {
-	eachTwoDoors(t, saml.Redirect, func(n *twoDoors) {
-		n.clara()
-		b := n.signIn()
-		redirect := func(edit func(*samltest.Query)) saml.Incoming {
-			q := samltest.Query{Parameter: "SAMLRequest", Doc: n.request(), RelayState: "a/b", Pair: n.town.them.Pair}
-			edit(&q)
-			return q.Incoming()
+	n := sqliteDoors(t, saml.Redirect)
+	n.clara()
+	b := n.signIn()
+	redirect := func(edit func(*samltest.Query)) saml.Incoming {
+		q := samltest.Query{Parameter: "SAMLRequest", Doc: n.request(), RelayState: "a/b", Pair: n.them.Pair}
+		edit(&q)
+		return q.Incoming()
+	}
+	after := func(f func(string) string) saml.Incoming {
+		return redirect(func(q *samltest.Query) { q.Edit = f })
+	}
+	changed := func(edit ...string) saml.Incoming {
+		return n.signed(saml.Redirect, "SAMLRequest", n.request(edit...), "")
+	}
+	doc, stranger := n.request(), samltest.RSAPair("flow-stranger", 2048)
+	past := stamp(n.now().UTC().Add(-10 * time.Minute))
+	for what, test := range map[string]struct {
+		in   saml.Incoming
+		want saml.Reason
+	}{
+		"nothing":                            {saml.Incoming{Binding: saml.Redirect}, saml.LogoutMissing},
+		"an empty form":                      {saml.Incoming{Binding: saml.POST}, saml.LogoutMissing},
+		"unsigned":                           {after(func(s string) string { return s[:strings.Index(s, "&SigAlg")] }), saml.QueryUnsigned},
+		"unsigned over POST":                 {samltest.Posted("SAMLRequest", doc, "", nil, nil), saml.QueryUnsigned},
+		"by a stranger":                      {redirect(func(q *samltest.Query) { q.Pair = stranger }), saml.QuerySignature},
+		"by a stranger over POST":            {samltest.Posted("SAMLRequest", doc, idOf(doc), &stranger, nil), saml.SignatureUntrusted},
+		"another RelayState than was signed": {after(func(s string) string { return strings.Replace(s, "a%2Fb", "evil", 1) }), saml.QuerySignature},
+		"escaped anew":                       {after(func(s string) string { return strings.Replace(s, "a%2Fb", "a%2fb", 1) }), saml.QuerySignature},
+		"another person than was signed":     {samltest.Posted("SAMLRequest", doc, idOf(doc), &n.them.Pair, func(s string) string { return strings.Replace(s, "_one", "_two", 1) }), saml.DigestMismatch},
+		"a request and an answer":            {after(func(s string) string { return s + "&SAMLResponse=x" }), saml.LogoutAmbiguous},
+		"by another issuer":                  {changed(n.saml.IdP.EntityID, "https://evil.example"), saml.IssuerWrong},
+		"for another source":                 {changed("/saml/okta/slo", "/saml/corp/slo"), saml.DestinationWrong},
+		"expired":                            {changed(`NotOnOrAfter="`, `NotOnOrAfter="`+past+`" Reason="`), saml.LogoutExpired},
+		"issued too long ago":                {changed(`IssueInstant="`, `IssueInstant="`+past+`" Consent="`), saml.IssuedTooLongAgo},
+	} {
+		r, text := n.browser().step(test.in, n.slo(n.us))
+		if r.StatusCode != http.StatusForbidden {
+			n.t.Errorf("%s: got %d", what, r.StatusCode)
 		}
-		after := func(f func(string) string) saml.Incoming {
-			return redirect(func(q *samltest.Query) { q.Edit = f })
+		if got := n.trace(page{text: text, status: r.StatusCode}); got.Reason != string(test.want) {
+			n.t.Errorf("%s: got %s: %s, want %s", what, got.Reason, got.Body, test.want)
 		}
-		changed := func(edit ...string) saml.Incoming {
-			return n.signed(saml.Redirect, "SAMLRequest", n.request(edit...), "")
-		}
-		doc, stranger := n.request(), samltest.RSAPair("flow-stranger", 2048)
-		past := stamp(n.now().UTC().Add(-10 * time.Minute))
-		for what, test := range map[string]struct {
-			in   saml.Incoming
-			want saml.Reason
-		}{
-			"nothing":                            {saml.Incoming{Binding: saml.Redirect}, saml.LogoutMissing},
-			"an empty form":                      {saml.Incoming{Binding: saml.POST}, saml.LogoutMissing},
-			"unsigned":                           {after(func(s string) string { return s[:strings.Index(s, "&SigAlg")] }), saml.QueryUnsigned},
-			"unsigned over POST":                 {samltest.Posted("SAMLRequest", doc, "", nil, nil), saml.QueryUnsigned},
-			"by a stranger":                      {redirect(func(q *samltest.Query) { q.Pair = stranger }), saml.QuerySignature},
-			"by a stranger over POST":            {samltest.Posted("SAMLRequest", doc, idOf(doc), &stranger, nil), saml.SignatureUntrusted},
-			"another RelayState than was signed": {after(func(s string) string { return strings.Replace(s, "a%2Fb", "evil", 1) }), saml.QuerySignature},
-			"escaped anew":                       {after(func(s string) string { return strings.Replace(s, "a%2Fb", "a%2fb", 1) }), saml.QuerySignature},
-			"another person than was signed":     {samltest.Posted("SAMLRequest", doc, idOf(doc), &n.town.them.Pair, func(s string) string { return strings.Replace(s, "_one", "_two", 1) }), saml.DigestMismatch},
-			"a request and an answer":            {after(func(s string) string { return s + "&SAMLResponse=x" }), saml.LogoutAmbiguous},
-			"by another issuer":                  {changed(n.saml.IdP.EntityID, "https://evil.example"), saml.IssuerWrong},
-			"for another source":                 {changed("/saml/okta/slo", "/saml/corp/slo"), saml.DestinationWrong},
-			"expired":                            {changed(`NotOnOrAfter="`, `NotOnOrAfter="`+past+`" Reason="`), saml.LogoutExpired},
-			"issued too long ago":                {changed(`IssueInstant="`, `IssueInstant="`+past+`" Consent="`), saml.IssuedTooLongAgo},
-		} {
-			r, text := n.stranger().step(test.in, n.slo(n.us))
-			if r.StatusCode != http.StatusForbidden {
-				n.t.Errorf("%s: got %d", what, r.StatusCode)
-			}
-			if got := n.trace(page{text: text, status: r.StatusCode}); got.Reason != string(test.want) {
-				n.t.Errorf("%s: got %s: %s, want %s", what, got.Reason, got.Body, test.want)
-			}
-		}
-		if !b.in() {
-			n.t.Error("the session has ended")
-		}
-	})
+	}
+	if !b.in() {
+		n.t.Error("the session has ended")
+	}
 }
 
 func TestALogoutRequestIsTakenOnceByAllReplicas(t *testing.T) {
@@ -291,7 +285,7 @@ func TestALogoutRequestIsTakenOnceByAllReplicas(t *testing.T) {
 			for i := range 20 {
 				all.Go(func() {
 					door := []*httptest.Server{n.us, n.other}[i%2]
-					switch r, _ := n.stranger().step(in, n.slo(door)); r.StatusCode {
+					switch r, _ := n.browser().step(in, n.slo(door)); r.StatusCode {
 					case http.StatusSeeOther:
 						done.Add(1)
 					case http.StatusForbidden:
@@ -304,7 +298,7 @@ func TestALogoutRequestIsTakenOnceByAllReplicas(t *testing.T) {
 				n.t.Errorf("%s: done %d times, refused %d times", short(binding), done.Load(), replayed.Load())
 			}
 			b := n.signIn()
-			r, text := n.stranger().step(in, n.slo(n.other))
+			r, text := n.browser().step(in, n.slo(n.other))
 			if got := n.trace(page{text: text, status: r.StatusCode}); got.Reason != string(saml.Replayed) || !b.in() {
 				n.t.Errorf("%s: a replay is refused for %q, and the new session lives: %v", short(binding), got.Reason, b.in())
 			}
@@ -319,27 +313,26 @@ func TestALogoutRequestThatCouldNotBeDoneMayComeAgain(t *testing.T) {
 		in := n.signed(saml.Redirect, "SAMLRequest", n.request(), "")
 		db := storetest.Raw(n.t, n.dsn)
 		storetest.Exec(n.t, db, "ALTER TABLE sessions RENAME TO away")
-		r, _ := n.stranger().step(in, n.slo(n.us))
+		r, _ := n.browser().step(in, n.slo(n.us))
 		storetest.Exec(n.t, db, "ALTER TABLE away RENAME TO sessions")
 		if r.StatusCode < 500 || !b.in() {
 			n.t.Fatalf("got %d, and the session lives: %v", r.StatusCode, b.in())
 		}
-		if r, text := n.stranger().step(in, n.slo(n.us)); r.StatusCode != http.StatusSeeOther || b.in() {
+		if r, text := n.browser().step(in, n.slo(n.us)); r.StatusCode != http.StatusSeeOther || b.in() {
 			n.t.Errorf("the second time: %d %s", r.StatusCode, text)
 		}
 	})
 }
 
 func TestALogoutRequestOfAnotherSourceEndsNothing(t *testing.T) {
-	eachTwoDoors(t, saml.Redirect, func(n *twoDoors) {
-		n.clara()
-		b := n.signIn()
-		doc := n.request("/saml/okta/slo", "/saml/corp/slo")
-		in := samltest.Query{Parameter: "SAMLRequest", Doc: doc, Pair: n.corp}.Incoming()
-		if r, text := n.stranger().step(in, n.other.URL+"/saml/corp/slo"); r.StatusCode != http.StatusSeeOther || !b.in() {
-			n.t.Errorf("got %d %s; the session lives: %v", r.StatusCode, text, b.in())
-		}
-	})
+	n := sqliteDoors(t, saml.Redirect)
+	n.clara()
+	b := n.signIn()
+	doc := n.request("/saml/okta/slo", "/saml/corp/slo")
+	in := samltest.Query{Parameter: "SAMLRequest", Doc: doc, Pair: n.corp}.Incoming()
+	if r, text := n.browser().step(in, n.other.URL+"/saml/corp/slo"); r.StatusCode != http.StatusSeeOther || !b.in() {
+		n.t.Errorf("got %d %s; the session lives: %v", r.StatusCode, text, b.in())
+	}
 }
 
 func TestALogoutRequestThatOvertakesASignInHolds(t *testing.T) {
@@ -358,7 +351,7 @@ func TestALogoutRequestThatOvertakesASignInHolds(t *testing.T) {
 				finish, err := r.Location()
 				n.must(err)
 				n.ahead = 2 * time.Second
-				n.stranger().step(n.signed(saml.Redirect, "SAMLRequest", n.request(c.edit...), ""), n.slo(n.other))
+				n.browser().step(n.signed(saml.Redirect, "SAMLRequest", n.request(c.edit...), ""), n.slo(n.other))
 				n.refused(b.post(to, v), "signed_out_meanwhile")
 				n.refused(parked.get(finish.String()), "signed_out_meanwhile")
 				if b.in() || parked.in() {
@@ -372,44 +365,43 @@ func TestALogoutRequestThatOvertakesASignInHolds(t *testing.T) {
 func TestSigningOutAsksTheIdentityProvider(t *testing.T) {
 	for _, binding := range bindings {
 		t.Run(short(binding), func(t *testing.T) {
-			eachTwoDoors(t, binding, func(n *twoDoors) {
-				n.clara()
-				for what, test := range map[string]struct {
-					status, relay string // relay "" is ours
-					sure          bool
-				}{
-					"success":                    {"Success", "", true},
-					"success without RelayState": {"Success", "none", true},
-					"success with another's":     {"Success", "https://evil.example/", true},
-					"partial":                    {"PartialLogout", "", false},
-				} {
-					b := n.signIn()
-					r, text := b.step(saml.Incoming{Binding: saml.POST}, n.us.URL+"/logout")
-					if b.in() {
-						n.t.Errorf("%s: the session waits for the identity provider", what)
-					}
-					to, in := incoming(r, text)
-					if to != n.idp.URL+"/slo" || in.Binding != binding {
-						n.t.Fatalf("%s: sent to %q by %s: %s", what, to, in.Binding, text)
-					}
-					asked, no := n.them.JudgeLogoutRequest(in, n.now())
-					if no != nil {
-						n.t.Fatalf("%s: our request is refused: %v (%v)", what, no, no.Cause)
-					}
-					if asked.NameID.Value != "ext-clara" || asked.NameID.SPNameQualifier == "" || strings.Join(asked.SessionIndexes, " ") != "_one" {
-						n.t.Errorf("%s: our request asks for %+v", what, asked)
-					}
-					relay := map[string]string{"": asked.RelayState, "none": ""}
-					state, known := relay[test.relay]
-					if !known {
-						state = test.relay
-					}
-					p := n.end(n.signed(binding, "SAMLResponse", n.answer(asked.ID, test.status), state))
-					if p.status != http.StatusOK || strings.Contains(p.text, `id="still"`) == test.sure || !strings.Contains(p.text, `id="out"`) {
-						n.t.Errorf("%s: got %d %s", what, p.status, p.text)
-					}
+			n := sqliteDoors(t, binding)
+			n.clara()
+			for what, test := range map[string]struct {
+				status, relay string // relay "" is ours
+				sure          bool
+			}{
+				"success":                    {"Success", "", true},
+				"success without RelayState": {"Success", "none", true},
+				"success with another's":     {"Success", "https://evil.example/", true},
+				"partial":                    {"PartialLogout", "", false},
+			} {
+				b := n.signIn()
+				r, text := b.step(saml.Incoming{Binding: saml.POST}, n.us.URL+"/logout")
+				if b.in() {
+					n.t.Errorf("%s: the session waits for the identity provider", what)
 				}
-			})
+				to, in := incoming(r, text)
+				if to != n.idp.URL+"/slo" || in.Binding != binding {
+					n.t.Fatalf("%s: sent to %q by %s: %s", what, to, in.Binding, text)
+				}
+				asked, no := n.theirs(n.idp.URL+"/slo").JudgeLogoutRequest(in, n.now())
+				if no != nil {
+					n.t.Fatalf("%s: our request is refused: %v (%v)", what, no, no.Cause)
+				}
+				if asked.NameID.Value != "ext-clara" || asked.NameID.SPNameQualifier == "" || strings.Join(asked.SessionIndexes, " ") != "_one" {
+					n.t.Errorf("%s: our request asks for %+v", what, asked)
+				}
+				relay := map[string]string{"": asked.RelayState, "none": ""}
+				state, known := relay[test.relay]
+				if !known {
+					state = test.relay
+				}
+				p := n.end(n.signed(binding, "SAMLResponse", n.answer(asked.ID, test.status), state))
+				if p.status != http.StatusOK || strings.Contains(p.text, `id="still"`) == test.sure || !strings.Contains(p.text, `id="out"`) {
+					n.t.Errorf("%s: got %d %s", what, p.status, p.text)
+				}
+			}
 		})
 	}
 }
@@ -417,77 +409,74 @@ func TestSigningOutAsksTheIdentityProvider(t *testing.T) {
 // end brings a message to the replica, and must not lead away from it.
 func (n *twoDoors) end(in saml.Incoming) page {
 	n.t.Helper()
-	r, text := n.stranger().step(in, n.slo(n.other))
+	r, text := n.browser().step(in, n.slo(n.other))
 	return page{url: r.Request.URL, status: r.StatusCode, text: text}
 }
 
 func TestAnAnswerToNoLogoutOfOursChangesNothing(t *testing.T) {
 	for _, binding := range bindings {
 		t.Run(short(binding), func(t *testing.T) {
-			eachTwoDoors(t, binding, func(n *twoDoors) {
-				n.clara()
-				b, out := n.signIn(), n.signIn()
-				r, text := out.step(saml.Incoming{Binding: saml.POST}, n.us.URL+"/logout")
-				_, in := incoming(r, text)
-				asked, no := n.them.JudgeLogoutRequest(in, n.now())
-				if no != nil {
-					n.t.Fatal(no)
+			n := sqliteDoors(t, binding)
+			n.clara()
+			b, out := n.signIn(), n.signIn()
+			r, text := out.step(saml.Incoming{Binding: saml.POST}, n.us.URL+"/logout")
+			_, in := incoming(r, text)
+			asked, no := n.theirs(n.idp.URL+"/slo").JudgeLogoutRequest(in, n.now())
+			if no != nil {
+				n.t.Fatal(no)
+			}
+			stranger := samltest.RSAPair("flow-stranger", 2048)
+			forged := n.answer(asked.ID, "Success")
+			byStranger := samltest.Query{Parameter: "SAMLResponse", Doc: forged, RelayState: asked.RelayState, Pair: stranger}.Incoming()
+			if binding == saml.POST {
+				byStranger = samltest.Posted("SAMLResponse", forged, idOf(forged), &stranger, nil)
+				byStranger.Form.Set("RelayState", asked.RelayState)
+			}
+			good := n.signed(binding, "SAMLResponse", n.answer(asked.ID, "Success"), asked.RelayState)
+			for _, step := range []struct {
+				name string
+				in   saml.Incoming
+				sure bool
+			}{
+				{"to nothing", n.signed(binding, "SAMLResponse", n.answer("_nothing", "Success"), "nothing"), false},
+				{"by a stranger", byStranger, false},
+				{"the right one, which the stranger's took nothing from", good, true},
+				{"the right one again", good, false},
+			} {
+				p := n.end(step.in)
+				if p.status != http.StatusOK || strings.Contains(p.text, `id="still"`) == step.sure {
+					n.t.Errorf("%s: got %d %s", step.name, p.status, p.text)
 				}
-				stranger := samltest.RSAPair("flow-stranger", 2048)
-				forged := n.answer(asked.ID, "Success")
-				byStranger := samltest.Query{Parameter: "SAMLResponse", Doc: forged, RelayState: asked.RelayState, Pair: stranger}.Incoming()
-				if binding == saml.POST {
-					byStranger = samltest.Posted("SAMLResponse", forged, idOf(forged), &stranger, nil)
-					byStranger.Form.Set("RelayState", asked.RelayState)
-				}
-				good := n.signed(binding, "SAMLResponse", n.answer(asked.ID, "Success"), asked.RelayState)
-				for _, step := range []struct {
-					name string
-					in   saml.Incoming
-					sure bool
-				}{
-					{"to nothing", n.signed(binding, "SAMLResponse", n.answer("_nothing", "Success"), "nothing"), false},
-					{"by a stranger", byStranger, false},
-					{"the right one, which the stranger's took nothing from", good, true},
-					{"the right one again", good, false},
-				} {
-					p := n.end(step.in)
-					if p.status != http.StatusOK || strings.Contains(p.text, `id="still"`) == step.sure {
-						n.t.Errorf("%s: got %d %s", step.name, p.status, p.text)
-					}
-				}
-				if !b.in() {
-					n.t.Error("another session has ended")
-				}
-			})
+			}
+			if !b.in() {
+				n.t.Error("another session has ended")
+			}
 		})
 	}
 }
 
 func TestFormsMayBeLedOnAnywhereByHTTPS(t *testing.T) {
-	eachTwoDoors(t, saml.Redirect, func(n *twoDoors) {
-		n.clara()
-		b := n.signIn()
-		for _, path := range []string{"/me", "/logout", "/login"} {
-			r, _ := b.step(saml.Incoming{Binding: saml.Redirect}, n.us.URL+path)
-			if got, want := r.Header.Get("Content-Security-Policy"), "; form-action 'self' https: "+n.idp.URL+"; "; r.StatusCode != http.StatusOK || !strings.Contains(got, want) {
-				n.t.Errorf("%s: %d, the policy %q lacks %q", path, r.StatusCode, got, want)
-			}
+	n := sqliteDoors(t, saml.Redirect)
+	n.clara()
+	b := n.signIn()
+	for _, path := range []string{"/me", "/logout", "/login"} {
+		r, _ := b.step(saml.Incoming{Binding: saml.Redirect}, n.us.URL+path)
+		if got, want := r.Header.Get("Content-Security-Policy"), "; form-action 'self' https: "+n.idp.URL+"; "; r.StatusCode != http.StatusOK || !strings.Contains(got, want) {
+			n.t.Errorf("%s: %d, the policy %q lacks %q", path, r.StatusCode, got, want)
 		}
-	})
+	}
 }
 
 func TestAnEndedAccountIsSignedOutAtOnce(t *testing.T) {
-	eachTwoDoors(t, saml.Redirect, func(n *twoDoors) {
-		a := n.clara()
-		b := n.signIn()
-		n.kit.Do(storetest.EditAccount("okta", a.UID, func(a *directory.Account) { a.Active = false }))
-		if b.in() {
-			n.t.Error("the session lives")
-		}
-		// Nothing is left to end, and the identity provider is told so.
-		doc := n.request()
-		r, text := n.stranger().step(n.signed(saml.Redirect, "SAMLRequest", doc, ""), n.slo(n.us))
-		n.answered(r, text, idOf(doc), "")
-	})
+	n := sqliteDoors(t, saml.Redirect)
+	a := n.clara()
+	b := n.signIn()
+	n.kit.Do(storetest.EditAccount("okta", a.UID, func(a *directory.Account) { a.Active = false }))
+	if b.in() {
+		n.t.Error("the session lives")
+	}
+	// Nothing is left to end, and the identity provider is told so.
+	doc := n.request()
+	r, text := n.browser().step(n.signed(saml.Redirect, "SAMLRequest", doc, ""), n.slo(n.us))
+	n.answered(r, text, idOf(doc), "")
 }
