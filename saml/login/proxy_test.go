@@ -249,8 +249,14 @@ func TestAProxyAsDocumentedLetsThroughWhoIsSignedIn(t *testing.T) {
 			}
 			out("nobody")
 
-			if page := b.get("/login?return=" + url.QueryEscape("/app?x=1")); !strings.Contains(page.text, `href="/saml/okta/login?return=%2Fapp%3Fx%3D1"`) {
-				t.Fatalf("no way to sign in: %d %s", page.status, page.text)
+			begin := b.get("/login?return=" + url.QueryEscape("/app?x=1"))
+			if !strings.Contains(begin.text, `href="/saml/okta/login?return=%2Fapp%3Fx%3D1"`) {
+				t.Fatalf("no way to sign in: %d %s", begin.status, begin.text)
+			}
+			for _, part := range regexp.MustCompile(`(?:href|src)="(/login/[^"]+)"`).FindAllStringSubmatch(begin.text, -1) {
+				if got := b.get(part[1]); got.status != http.StatusOK || got.url.Path != part[1] {
+					t.Errorf("%s: got %d from %s", part[1], got.status, got.url)
+				}
 			}
 			b.post(b.get("/saml/okta/login?return=" + url.QueryEscape("/app?x=1")).form())
 			got := app.last()
