@@ -11,7 +11,7 @@ help: ## this list
 build: ## the binary, ./grantbridge
 	CGO_ENABLED=0 go build -trimpath -o grantbridge ./cmd/grantbridge
 
-test: ## everything that must pass: formatting, vet, all tests on SQLite, PostgreSQL and OpenLDAP
+test: ## everything that must pass: formatting, vet, all tests on SQLite and against PostgreSQL, OpenLDAP, SimpleSAMLphp, nginx and Caddy
 	@scripts/test.sh
 
 check: ## quick: formatting, vet, staticcheck, house rules, documents
@@ -42,4 +42,5 @@ bench-cycle: ## the first cycle of 100,000 people and 1,000,000 memberships on b
 clean: ## what the targets left
 	-scripts/postgres.sh stop
 	-scripts/slapd.sh stop
+	-scripts/simplesamlphp.sh stop
 	rm -rf .cache grantbridge

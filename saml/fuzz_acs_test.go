@@ -40,9 +40,9 @@ func FuzzACS(f *testing.F) {
 // FuzzLogout changes logout messages at will; their signature is over the query.
 func FuzzLogout(f *testing.F) {
 	l := samltest.NewLab()
-	good := query{parameter: "SAMLRequest", doc: logoutRequest(), relay: "a/b", pair: l.IdP}.incoming()
+	good := samltest.Query{Parameter: "SAMLRequest", Doc: logoutRequest(), RelayState: "a/b", Pair: l.IdP}.Incoming()
 	f.Add(good.RawQuery)
-	f.Add(query{parameter: "SAMLResponse", doc: logoutResponse(), pair: l.IdP}.incoming().RawQuery)
+	f.Add(samltest.Query{Parameter: "SAMLResponse", Doc: logoutResponse(), Pair: l.IdP}.Incoming().RawQuery)
 	f.Add("SAMLResponse=a&RelayState=%zz&Signature=&SigAlg")
 	p := l.Provider(nil)
 	want, r := p.AcceptLogoutRequest(f.Context(), good, &samltest.Memory{}, samltest.Now)

@@ -104,7 +104,8 @@ func (p *Provider) LogoutResponse(to *Logout, outcome LogoutOutcome, now time.Ti
 
 // Logout is a verified logout request: whose sessions end.
 type Logout struct {
-	ID string
+	ID       string
+	IssuedAt time.Time
 	// NameID and SessionIndexes say which sessions; without an index it is all
 	// of that NameID. They count only for sessions of this source.
 	NameID         NameID
@@ -135,7 +136,21 @@ const maxSessionIndexes = 64
 
 // AcceptLogoutRequest judges a logout request of the identity provider. It is
 // accepted once.
-func (p *Provider) AcceptLogoutRequest(ctx context.Context, in Incoming, replay Replay, now time.Time) (out *Logout, r *Rejection) {
+func (p *Provider) AcceptLogoutRequest(ctx context.Context, in Incoming, replay Replay, now time.Time) (*Logout, *Rejection) {
+	out, r := p.JudgeLogoutRequest(in, now)
+	if r != nil {
+		return nil, r
+	}
+	if r := spend(ctx, replay, []Ticket{p.LogoutTicket(out)}, now); r != nil {
+		return nil, r
+	}
+	return out, nil
+}
+
+// JudgeLogoutRequest is AcceptLogoutRequest without spending, for a caller who
+// spends LogoutTicket in the transaction that ends the sessions: a request that
+// could not be done may then be sent again.
+func (p *Provider) JudgeLogoutRequest(in Incoming, now time.Time) (out *Logout, r *Rejection) {
 	defer fence(&r, func() { out = nil })
 	m, r := p.logoutMessage(in, "SAMLRequest", "LogoutRequest", now)
 	if r != nil {
@@ -153,10 +168,6 @@ func (p *Provider) AcceptLogoutRequest(ctx context.Context, in Incoming, replay 
 			return nil, reject(LogoutExpired, "a time before "+stamp(end), stamp(now))
 		}
 	}
-	at, _ := timeOf(m.root, "IssueInstant")
-	if r := spend(ctx, replay, []Ticket{ticket(TicketLogout, p.c.Source, out.ID, at.Add(p.c.MaxAge+2*p.c.Skew))}, now); r != nil {
-		return nil, r
-	}
 	return out, nil
 }
 
@@ -171,6 +182,7 @@ func readLogout(m logoutMessage) (*Logout, *Rejection) {
 	}
 	out := &Logout{RelayState: m.relayState}
 	out.ID, _ = m.root.attr("ID")
+	out.IssuedAt, _ = timeOf(m.root, "IssueInstant")
 	var r *Rejection
 	if out.NameID, r = readNameID(n); r != nil {
 		return nil, r
@@ -207,11 +219,25 @@ func (p *Provider) AcceptLogoutResponse(in Incoming, expected []Request, now tim
 	if r != nil {
 		return "", r
 	}
-	if r := status(m.root); r != nil {
-		if r.Reason == StatusMissing {
-			return "", r
-		}
-		return "", reject(LogoutStatus, "status Success", r.Got)
+	if r := logoutStatus(m.root); r != nil {
+		return "", r
 	}
 	return req.ID, nil
+}
+
+// logoutStatus also refuses a Success with PartialLogout below it, which is how
+// SimpleSAMLphp says that some sessions live on (SAML core 3.7.3.2).
+func logoutStatus(root *node) *Rejection {
+	r := status(root)
+	switch {
+	case r == nil:
+		second := root.child(nsProtocol, "Status").child(nsProtocol, "StatusCode").child(nsProtocol, "StatusCode")
+		if second != nil && second.attrOr("Value", "") == string(LogoutPartial) {
+			return reject(LogoutStatus, "status Success", "Success / PartialLogout")
+		}
+		return nil
+	case r.Reason == StatusMissing:
+		return r
+	}
+	return reject(LogoutStatus, "status Success", r.Got)
 }

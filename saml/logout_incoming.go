@@ -27,6 +27,12 @@ type Incoming struct {
 	Form     url.Values // POST
 }
 
+// RelayState is that of the message, or "".
+func (in Incoming) RelayState() string {
+	f, _ := in.fields()
+	return f["RelayState"].value
+}
+
 // Kind says which parameter the message came in, "SAMLRequest" or
 // "SAMLResponse", so that a handler can call the right function. It proves
 // nothing.
@@ -46,6 +52,24 @@ func (in Incoming) Kind() (string, *Rejection) {
 		return "SAMLResponse", nil
 	}
 	return "", reject(LogoutMissing, "SAMLRequest or SAMLResponse", "neither")
+}
+
+// LogoutInResponseTo is the request that a LogoutResponse says to answer, for
+// looking up the expected Request when RelayState was lost. It proves nothing.
+func (p *Provider) LogoutInResponseTo(in Incoming) (id string, r *Rejection) {
+	defer fence(&r, func() { id = "" })
+	if p == nil {
+		return "", p.open(time.Time{})
+	}
+	f, r := in.fields()
+	if r != nil {
+		return "", r
+	}
+	root, _, r := p.logoutXML(in.Binding, f["SAMLResponse"].value)
+	if r != nil {
+		return "", r
+	}
+	return root.attrOr("InResponseTo", ""), nil
 }
 
 // ours are the parameters of the bindings; each may come once.

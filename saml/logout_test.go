@@ -1,10 +1,6 @@
 package saml_test
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"net/url"
@@ -33,69 +29,17 @@ func logoutResponse() string {
 		`<saml:Issuer>` + samltest.IdPEntity + `</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status></samlp:LogoutResponse>`
 }
 
-// query is a message over redirect, with its parameters in that order.
-type query struct {
-	parameter, doc, relay string
-	pair                  samltest.Pair
-	method                string
-	lower                 bool // escapes as AD FS does
-	edit                  func(string) string
-}
-
-func (q query) incoming() saml.Incoming {
-	escape := func(s string) string {
-		s = url.QueryEscape(s)
-		if q.lower {
-			for _, e := range []string{"%2B", "%2F", "%3D", "%3A"} {
-				s = strings.ReplaceAll(s, e, strings.ToLower(e))
-			}
-		}
-		return s
-	}
-	if q.method == "" {
-		q.method = samltest.RSASHA256
-	}
-	text := q.parameter + "=" + escape(base64.StdEncoding.EncodeToString(samltest.Deflate(q.doc)))
-	if q.relay != "" {
-		text += "&RelayState=" + escape(q.relay)
-	}
-	text += "&SigAlg=" + escape(q.method)
-	sum := sha256.Sum256([]byte(text))
-	sig, err := rsa.SignPKCS1v15(rand.Reader, q.pair.RSA(), crypto.SHA256, sum[:])
-	if err != nil {
-		panic(err)
-	}
-	text += "&Signature=" + escape(base64.StdEncoding.EncodeToString(sig))
-	if q.edit != nil {
-		text = q.edit(text)
-	}
-	return saml.Incoming{Binding: saml.Redirect, RawQuery: text}
-}
-
-// posted is a message over POST, signed in its XML.
-func posted(parameter, doc, id string, pair *samltest.Pair, edit func(string) string) saml.Incoming {
-	if pair != nil {
-		d := samltest.Parse(doc)
-		samltest.Signing{Pair: *pair}.Sign(d, id)
-		doc = samltest.Text(d)
-	}
-	if edit != nil {
-		doc = edit(doc)
-	}
-	return saml.Incoming{Binding: saml.POST, Form: url.Values{parameter: {samltest.Encode(doc)}, "RelayState": {"back"}}}
-}
-
 func TestLogoutRequestsOfTheIdentityProvider(t *testing.T) {
 	l := samltest.NewLab()
-	redirect := func(edit func(*query)) saml.Incoming {
-		q := query{parameter: "SAMLRequest", doc: logoutRequest(), relay: "a/b c", pair: l.IdP}
+	redirect := func(edit func(*samltest.Query)) saml.Incoming {
+		q := samltest.Query{Parameter: "SAMLRequest", Doc: logoutRequest(), RelayState: "a/b c", Pair: l.IdP}
 		if edit != nil {
 			edit(&q)
 		}
-		return q.incoming()
+		return q.Incoming()
 	}
 	changed := func(old, new string) saml.Incoming {
-		return redirect(func(q *query) { q.doc = replaced(q.doc, old, new) })
+		return redirect(func(q *samltest.Query) { q.Doc = replaced(q.Doc, old, new) })
 	}
 	captured := samltest.Text(samltest.Parse(samltest.Vector{}.Document(l)))
 	captured = captured[strings.Index(captured, "<saml:Assertion"):strings.Index(captured, "</samlp:Response>")]
@@ -106,53 +50,57 @@ func TestLogoutRequestsOfTheIdentityProvider(t *testing.T) {
 		want saml.Reason
 	}{
 		{"redirect", redirect(nil), ""},
-		{"redirect with the next key", redirect(func(q *query) { q.pair = l.Next }), ""},
-		{"redirect escaped in lower case, as AD FS does", redirect(func(q *query) { q.lower = true }), ""},
-		{"redirect without RelayState", redirect(func(q *query) { q.relay = "" }), ""},
-		{"redirect with a proxy's parameter", redirect(func(q *query) { q.edit = func(s string) string { return "utm=1&" + s } }), ""},
-		{"redirect with the parameters in another order", redirect(func(q *query) {
-			q.edit = func(s string) string {
+		{"redirect with the next key", redirect(func(q *samltest.Query) { q.Pair = l.Next }), ""},
+		{"redirect escaped in lower case, as AD FS does", redirect(func(q *samltest.Query) { q.Lower = true }), ""},
+		{"redirect without RelayState", redirect(func(q *samltest.Query) { q.RelayState = "" }), ""},
+		{"redirect with a proxy's parameter", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return "utm=1&" + s } }), ""},
+		{"redirect with the parameters in another order", redirect(func(q *samltest.Query) {
+			q.Edit = func(s string) string {
 				p := strings.Split(s, "&")
 				return strings.Join([]string{p[3], p[1], p[2], p[0]}, "&")
 			}
 		}), ""},
-		{"POST", posted("SAMLRequest", logoutRequest(), logoutID, &l.IdP, nil), ""},
+		{"POST", samltest.Posted("SAMLRequest", logoutRequest(), logoutID, &l.IdP, nil), ""},
 		{"without NotOnOrAfter", changed(` NotOnOrAfter="`+logoutEnd+`"`, ""), ""},
 		{"without SessionIndex", changed("<samlp:SessionIndex>_session1</samlp:SessionIndex>", ""), ""},
 
 		{"nothing", saml.Incoming{Binding: saml.Redirect}, saml.LogoutMissing},
 		{"an empty POST", saml.Incoming{Binding: saml.POST}, saml.LogoutMissing},
 		{"no binding", saml.Incoming{RawQuery: redirect(nil).RawQuery}, saml.QueryMalformed},
-		{"SAMLRequest and SAMLResponse", redirect(func(q *query) { q.edit = func(s string) string { return s + "&SAMLResponse=x" } }), saml.LogoutAmbiguous},
-		{"SAMLRequest twice", redirect(func(q *query) { q.edit = func(s string) string { return s + "&SAMLRequest=x" } }), saml.QueryTwice},
-		{"SAMLRequest twice, once with an escaped name", redirect(func(q *query) { q.edit = func(s string) string { return s + "&SAML%52equest=x" } }), saml.QueryMalformed},
-		{"RelayState twice", redirect(func(q *query) { q.edit = func(s string) string { return s + "&RelayState=x" } }), saml.QueryTwice},
-		{"SigAlg twice", redirect(func(q *query) { q.edit = func(s string) string { return s + "&SigAlg=x" } }), saml.QueryTwice},
-		{"Signature twice", redirect(func(q *query) { q.edit = func(s string) string { return s + "&Signature=x" } }), saml.QueryTwice},
-		{"a RelayState added after signing", redirect(func(q *query) {
-			q.relay, q.edit = "", func(s string) string { return s + "&RelayState=evil" }
+		{"SAMLRequest and SAMLResponse", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "&SAMLResponse=x" } }), saml.LogoutAmbiguous},
+		{"SAMLRequest twice", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "&SAMLRequest=x" } }), saml.QueryTwice},
+		{"SAMLRequest twice, once with an escaped name", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "&SAML%52equest=x" } }), saml.QueryMalformed},
+		{"RelayState twice", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "&RelayState=x" } }), saml.QueryTwice},
+		{"SigAlg twice", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "&SigAlg=x" } }), saml.QueryTwice},
+		{"Signature twice", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "&Signature=x" } }), saml.QueryTwice},
+		{"a RelayState added after signing", redirect(func(q *samltest.Query) {
+			q.RelayState, q.Edit = "", func(s string) string { return s + "&RelayState=evil" }
 		}), saml.QuerySignature},
-		{"the RelayState changed", redirect(func(q *query) { q.edit = func(s string) string { return replaced(s, "a%2Fb", "evil") } }), saml.QuerySignature},
-		{"the RelayState removed", redirect(func(q *query) { q.edit = func(s string) string { return replaced(s, "&RelayState=a%2Fb+c", "") } }), saml.QuerySignature},
-		{"the message escaped anew", redirect(func(q *query) {
-			q.edit = func(s string) string { return replaced(s, "RelayState=a%2F", "RelayState=a%2f") }
+		{"the RelayState changed", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return replaced(s, "a%2Fb", "evil") } }), saml.QuerySignature},
+		{"the RelayState removed", redirect(func(q *samltest.Query) {
+			q.Edit = func(s string) string { return replaced(s, "&RelayState=a%2Fb+c", "") }
 		}), saml.QuerySignature},
-		{"unsigned", redirect(func(q *query) { q.edit = func(s string) string { return s[:strings.Index(s, "&SigAlg")] } }), saml.QueryUnsigned},
-		{"an empty signature", redirect(func(q *query) {
-			q.edit = func(s string) string { return s[:strings.Index(s, "&Signature=")] + "&Signature=" }
+		{"the message escaped anew", redirect(func(q *samltest.Query) {
+			q.Edit = func(s string) string { return replaced(s, "RelayState=a%2F", "RelayState=a%2f") }
+		}), saml.QuerySignature},
+		{"unsigned", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s[:strings.Index(s, "&SigAlg")] } }), saml.QueryUnsigned},
+		{"an empty signature", redirect(func(q *samltest.Query) {
+			q.Edit = func(s string) string { return s[:strings.Index(s, "&Signature=")] + "&Signature=" }
 		}), saml.QueryUnsigned},
-		{"by a stranger", redirect(func(q *query) { q.pair = l.Stranger }), saml.QuerySignature},
-		{"RSA with SHA-1", redirect(func(q *query) { q.method = samltest.NSDSig + "rsa-sha1" }), saml.SignatureAlgorithm},
-		{"ECDSA named over an RSA key", redirect(func(q *query) { q.method = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" }), saml.QuerySignature},
-		{"a signature that is not base64", redirect(func(q *query) { q.edit = func(s string) string { return s + "!" } }), saml.SignatureValue},
-		{"another encoding", redirect(func(q *query) { q.edit = func(s string) string { return s + "&SAMLEncoding=urn:x" } }), saml.QueryMalformed},
-		{"a query that does not parse", redirect(func(q *query) { q.edit = func(s string) string { return replaced(s, "RelayState=", "RelayState=%zz") } }), saml.QueryMalformed},
-		{"a response where a request must be", query{parameter: "SAMLResponse", doc: logoutResponse(), pair: l.IdP}.incoming(), saml.NotALogout},
-		{"a response in SAMLRequest", redirect(func(q *query) { q.doc = logoutResponse() }), saml.NotALogout},
-		{"a sign-in response", redirect(func(q *query) { q.doc = samltest.Vector{}.Document(l) }), saml.NotALogout},
-		{"not deflated", redirect(func(q *query) { q.edit = func(string) string { return "SAMLRequest=PHgvPg%3D%3D" } }), saml.InputDeflate},
-		{"10 MB deflated to 10 KB", redirect(func(q *query) { q.doc = strings.Repeat(" ", 10<<20) }), saml.InputDeflate},
-		{"a document type", redirect(func(q *query) { q.doc = "<!DOCTYPE x>" + q.doc }), saml.XMLDoctype},
+		{"by a stranger", redirect(func(q *samltest.Query) { q.Pair = l.Stranger }), saml.QuerySignature},
+		{"RSA with SHA-1", redirect(func(q *samltest.Query) { q.Method = samltest.NSDSig + "rsa-sha1" }), saml.SignatureAlgorithm},
+		{"ECDSA named over an RSA key", redirect(func(q *samltest.Query) { q.Method = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" }), saml.QuerySignature},
+		{"a signature that is not base64", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "!" } }), saml.SignatureValue},
+		{"another encoding", redirect(func(q *samltest.Query) { q.Edit = func(s string) string { return s + "&SAMLEncoding=urn:x" } }), saml.QueryMalformed},
+		{"a query that does not parse", redirect(func(q *samltest.Query) {
+			q.Edit = func(s string) string { return replaced(s, "RelayState=", "RelayState=%zz") }
+		}), saml.QueryMalformed},
+		{"a response where a request must be", samltest.Query{Parameter: "SAMLResponse", Doc: logoutResponse(), Pair: l.IdP}.Incoming(), saml.NotALogout},
+		{"a response in SAMLRequest", redirect(func(q *samltest.Query) { q.Doc = logoutResponse() }), saml.NotALogout},
+		{"a sign-in response", redirect(func(q *samltest.Query) { q.Doc = samltest.Vector{}.Document(l) }), saml.NotALogout},
+		{"not deflated", redirect(func(q *samltest.Query) { q.Edit = func(string) string { return "SAMLRequest=PHgvPg%3D%3D" } }), saml.InputDeflate},
+		{"10 MB deflated to 10 KB", redirect(func(q *samltest.Query) { q.Doc = strings.Repeat(" ", 10<<20) }), saml.InputDeflate},
+		{"a document type", redirect(func(q *samltest.Query) { q.Doc = "<!DOCTYPE x>" + q.Doc }), saml.XMLDoctype},
 		{"a comment in the NameID", changed(samltest.Person, samltest.Person+"<!---->"), saml.XMLComment},
 		{"another Destination", changed(`Destination="`+samltest.SLO, `Destination="`+samltest.ACS), saml.DestinationWrong},
 		{"no Destination", changed(`Destination="`+samltest.SLO+`"`, ``), saml.DestinationMissing},
@@ -170,18 +118,18 @@ func TestLogoutRequestsOfTheIdentityProvider(t *testing.T) {
 		{"an encrypted NameID", changed("<samlp:SessionIndex>", "<saml:EncryptedID/><samlp:SessionIndex>"), saml.EncryptedPart},
 		{"an empty SessionIndex", changed("_session1", ""), saml.LogoutSession},
 		{"100 SessionIndexes", changed("<samlp:SessionIndex>", strings.Repeat("<samlp:SessionIndex>x</samlp:SessionIndex>", 100)+"<samlp:SessionIndex>"), saml.UnexpectedElement},
-		{"POST unsigned", posted("SAMLRequest", logoutRequest(), logoutID, nil, nil), saml.QueryUnsigned},
-		{"POST by a stranger", posted("SAMLRequest", logoutRequest(), logoutID, &l.Stranger, nil), saml.SignatureUntrusted},
-		{"POST changed", posted("SAMLRequest", logoutRequest(), logoutID, &l.IdP, func(s string) string { return replaced(s, samltest.Person, "G-victim") }), saml.DigestMismatch},
-		{"POST with a captured signed assertion inside", posted("SAMLRequest", logoutRequest(), logoutID, nil, func(s string) string {
+		{"POST unsigned", samltest.Posted("SAMLRequest", logoutRequest(), logoutID, nil, nil), saml.QueryUnsigned},
+		{"POST by a stranger", samltest.Posted("SAMLRequest", logoutRequest(), logoutID, &l.Stranger, nil), saml.SignatureUntrusted},
+		{"POST changed", samltest.Posted("SAMLRequest", logoutRequest(), logoutID, &l.IdP, func(s string) string { return replaced(s, samltest.Person, "G-victim") }), saml.DigestMismatch},
+		{"POST with a captured signed assertion inside", samltest.Posted("SAMLRequest", logoutRequest(), logoutID, nil, func(s string) string {
 			return replaced(s, "<saml:NameID", "<samlp:Extensions>"+captured+"</samlp:Extensions><saml:NameID")
 		}), saml.AssertionMisplaced},
-		{"POST with the signature of a captured assertion", posted("SAMLRequest", logoutRequest(), logoutID, nil, func(s string) string {
+		{"POST with the signature of a captured assertion", samltest.Posted("SAMLRequest", logoutRequest(), logoutID, nil, func(s string) string {
 			return replaced(s, "<saml:NameID", capturedSignature+"<saml:NameID")
 		}), saml.SignatureReference},
 		{"POST with the parameter twice", saml.Incoming{Binding: saml.POST, Form: url.Values{"SAMLRequest": {"a", "b"}}}, saml.QueryTwice},
 		{"POST with both parameters", saml.Incoming{Binding: saml.POST, Form: url.Values{"SAMLRequest": {"a"}, "SAMLResponse": {"b"}}}, saml.LogoutAmbiguous},
-		{"POST with a signature of a query instead", posted("SAMLRequest", logoutRequest(), logoutID, nil, nil), saml.QueryUnsigned},
+		{"POST with a signature of a query instead", samltest.Posted("SAMLRequest", logoutRequest(), logoutID, nil, nil), saml.QueryUnsigned},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, r := l.Provider(nil).AcceptLogoutRequest(t.Context(), test.in, &samltest.Memory{}, samltest.Now)
@@ -206,7 +154,7 @@ func replaced(s, old, new string) string {
 
 func TestALogoutRequestIsTakenOnce(t *testing.T) {
 	l := samltest.NewLab()
-	in := query{parameter: "SAMLRequest", doc: logoutRequest(), pair: l.IdP}.incoming()
+	in := samltest.Query{Parameter: "SAMLRequest", Doc: logoutRequest(), Pair: l.IdP}.Incoming()
 	memory := &samltest.Memory{}
 	var accepted atomic.Int32
 	var group sync.WaitGroup
@@ -251,24 +199,25 @@ func TestALogoutEndsOnlyTheSessionsItNames(t *testing.T) {
 func TestLogoutResponsesOfTheIdentityProvider(t *testing.T) {
 	l := samltest.NewLab()
 	answer := func(old, new string) saml.Incoming {
-		return query{parameter: "SAMLResponse", doc: replaced(logoutResponse(), old, new), pair: l.IdP}.incoming()
+		return samltest.Query{Parameter: "SAMLResponse", Doc: replaced(logoutResponse(), old, new), Pair: l.IdP}.Incoming()
 	}
 	for _, test := range []struct {
 		name string
 		in   saml.Incoming
 		want saml.Reason
 	}{
-		{"redirect", query{parameter: "SAMLResponse", doc: logoutResponse(), relay: "h", pair: l.IdP}.incoming(), ""},
-		{"POST", posted("SAMLResponse", logoutResponse(), "_answer1", &l.IdP, nil), ""},
-		{"by a stranger", query{parameter: "SAMLResponse", doc: logoutResponse(), pair: l.Stranger}.incoming(), saml.QuerySignature},
-		{"POST unsigned", posted("SAMLResponse", logoutResponse(), "_answer1", nil, nil), saml.QueryUnsigned},
+		{"redirect", samltest.Query{Parameter: "SAMLResponse", Doc: logoutResponse(), RelayState: "h", Pair: l.IdP}.Incoming(), ""},
+		{"POST", samltest.Posted("SAMLResponse", logoutResponse(), "_answer1", &l.IdP, nil), ""},
+		{"by a stranger", samltest.Query{Parameter: "SAMLResponse", Doc: logoutResponse(), Pair: l.Stranger}.Incoming(), saml.QuerySignature},
+		{"POST unsigned", samltest.Posted("SAMLResponse", logoutResponse(), "_answer1", nil, nil), saml.QueryUnsigned},
 		{"to another request", answer(samltest.RequestID, "_other"), saml.RequestUnknown},
 		{"to none", answer(`InResponseTo="`+samltest.RequestID+`"`, ""), saml.InResponseToMissing},
 		{"partial", answer("status:Success", "status:PartialLogout"), saml.LogoutStatus},
+		{"a success that is partial, as SimpleSAMLphp says it", answer(`status:Success"/>`, `status:Success"><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:PartialLogout"/></samlp:StatusCode>`), saml.LogoutStatus},
 		{"failed", answer("status:Success", "status:Responder"), saml.LogoutStatus},
 		{"without status", answer(`<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/>`, ""), saml.StatusMissing},
-		{"a request", query{parameter: "SAMLRequest", doc: logoutRequest(), pair: l.IdP}.incoming(), saml.NotALogout},
-		{"a sign-in response", posted("SAMLResponse", samltest.Vector{}.Document(l), samltest.ResponseID, nil, nil), saml.NotALogout},
+		{"a request", samltest.Query{Parameter: "SAMLRequest", Doc: logoutRequest(), Pair: l.IdP}.Incoming(), saml.NotALogout},
+		{"a sign-in response", samltest.Posted("SAMLResponse", samltest.Vector{}.Document(l), samltest.ResponseID, nil, nil), saml.NotALogout},
 	} {
 		id, r := l.Provider(nil).AcceptLogoutResponse(test.in, samltest.Requests(), samltest.Now)
 		switch {

@@ -35,6 +35,8 @@ const (
 	TicketAssertion TicketKind = "assertion"
 	TicketRequest   TicketKind = "request"
 	TicketLogout    TicketKind = "logout"
+	// TicketSignedOut is not spent but set, as often as somebody signs out.
+	TicketSignedOut TicketKind = "signedout"
 )
 
 func ticket(kind TicketKind, source, id string, until time.Time) Ticket {
@@ -58,12 +60,50 @@ func (t Ticket) Reason() Reason {
 // assertion's time is bounded by its age and not by what it says itself:
 // LemonLDAP::NG says 20 hours.
 func (p *Provider) Tickets(id *Identity) []Ticket {
-	until := id.IssuedAt.Add(p.c.MaxAge + 2*p.c.Skew)
+	until := p.forgotten(id.IssuedAt)
 	all := []Ticket{ticket(TicketAssertion, p.c.Source, id.AssertionID, until)}
 	if id.Request != "" {
 		all = append(all, ticket(TicketRequest, p.c.Source, id.Request, until.Add(p.c.LoginTTL)))
 	}
 	return all
+}
+
+// LogoutTicket is what a logout request uses up.
+func (p *Provider) LogoutTicket(l *Logout) Ticket {
+	return ticket(TicketLogout, p.c.Source, l.ID, p.forgotten(l.IssuedAt))
+}
+
+// SignsOut are the marks that a logout request sets: it also counts for answers
+// that arrive after it (SAML core 3.7.3.1). There is one for each session index,
+// or one for all of the NameID's.
+func (p *Provider) SignsOut(l *Logout) []Ticket {
+	if len(l.SessionIndexes) == 0 {
+		return []Ticket{p.signedOut(l.NameID, "", l.IssuedAt)}
+	}
+	var all []Ticket
+	for _, index := range l.SessionIndexes {
+		all = append(all, p.signedOut(l.NameID, "index:"+index, l.IssuedAt))
+	}
+	return all
+}
+
+// SignedOutBy are the marks of which one, when it was set and its Until is not
+// before the one here, says that a logout request came after the assertion that
+// was issued at that time: both times are the messages' own with the same
+// allowance.
+func (p *Provider) SignedOutBy(s SessionRef, issued time.Time) []Ticket {
+	return []Ticket{p.signedOut(s.NameID, "", issued), p.signedOut(s.NameID, "index:"+s.SessionIndex, issued)}
+}
+
+func (p *Provider) signedOut(n NameID, index string, issued time.Time) Ticket {
+	id := decimal(len(n.Format)) + ":" + n.Format + decimal(len(n.Value)) + ":" + n.Value + index
+	return ticket(TicketSignedOut, p.c.Source, id, p.forgotten(issued))
+}
+
+// forgotten is when a message issued at that time is too old by itself, however
+// the clocks differ.
+func (p *Provider) forgotten(issued time.Time) time.Time {
+	return issued.Add(p.c.MaxAge + 2*p.c.Skew)
 }
 
 // spend uses tickets up. A store that does not answer refuses.

@@ -42,6 +42,51 @@ func (s *Store) Spend(ctx context.Context, keys []string, until, _ time.Time) (s
 	return -1, s.callers(ctx, w.commit(ctx))
 }
 
+// EndSessionsOnce spends a ticket as Spend does and ends sessions as EndSessions
+// does, both or neither: a logout that failed can be sent again, one that was
+// done cannot. It reports whether the ticket was unused.
+func (s *Store) EndSessionsOnce(ctx context.Context, ticket string, until time.Time, ids []string, by string, now time.Time) (first bool, err error) {
+	if err := checkTexts(append([]string{ticket, by}, ids...)...); err != nil {
+		return false, err
+	}
+	w, err := s.eng.begin(ctx)
+	if err != nil {
+		return false, s.callers(ctx, err)
+	}
+	err = w.run(ctx, stmt{text: `INSERT INTO spent (ticket, until) VALUES ($1, $2) ON CONFLICT (ticket) DO NOTHING RETURNING until`,
+		args: []any{ticket, micros(until)}, each: func(row) error { first = true; return nil }})
+	if err != nil || !first {
+		w.rollback()
+		return false, s.callers(ctx, err)
+	}
+	if err := w.commit(ctx, endSessions(ids, by, now, nil)); err != nil {
+		return false, s.callers(ctx, err)
+	}
+	return true, nil
+}
+
+// Mark keeps marks until then at least: unlike a ticket, a mark may be set again,
+// and lasts as long as the longest.
+func (s *Store) Mark(ctx context.Context, keys []string, until time.Time) error {
+	if err := checkTexts(keys...); err != nil {
+		return err
+	}
+	var all []stmt
+	for _, key := range slices.Sorted(slices.Values(keys)) { // in one order for everybody, as in Spend
+		all = append(all, stmt{text: `
+			INSERT INTO spent (ticket, until) VALUES ($1, $2)
+			ON CONFLICT (ticket) DO UPDATE SET until = excluded.until WHERE spent.until < excluded.until`, args: []any{key, micros(until)}})
+	}
+	return s.apart(ctx, all...)
+}
+
+// Marked reports whether one of the marks is set until then at least.
+func (v *View) Marked(ctx context.Context, keys []string, until time.Time) (bool, error) {
+	found, err := list(ctx, v, func(r row, key *string) error { return r.Scan(key) }, `
+		SELECT t.ticket FROM spent t WHERE t.until >= $1 AND t.ticket IN (SELECT r.ticket FROM rowset($2, ticket text) r)`, micros(until), keys)
+	return len(found) > 0, err
+}
+
 // Login is a sign-in, or a sign-out, under way between browser, us and the
 // identity provider.
 type Login struct {

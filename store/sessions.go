@@ -104,14 +104,17 @@ func (s *Store) EndSessions(ctx context.Context, ids []string, by string, now ti
 	if err := checkTexts(append(ids, by)...); err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	err = s.apart(ctx, stmt{text: `
-		UPDATE sessions SET ended = $1, ended_by = $2
-		WHERE ended = 0 AND id IN (SELECT r.id FROM rowset($3, id text) r) RETURNING id`,
-		args: []any{micros(now), by, ids}, each: func(row) error { ended++; return nil }})
-	if err != nil {
+	if err := s.apart(ctx, endSessions(ids, by, now, func(row) error { ended++; return nil })); err != nil {
 		return 0, err
 	}
 	return ended, nil
+}
+
+func endSessions(ids []string, by string, now time.Time, each func(row) error) stmt {
+	return stmt{text: `
+		UPDATE sessions SET ended = $1, ended_by = $2
+		WHERE ended = 0 AND id IN (SELECT r.id FROM rowset($3, id text) r) RETURNING id`,
+		args: []any{micros(now), by, ids}, each: each}
 }
 
 // Session finds the session of a handle by its digest, with the facts that may

@@ -77,7 +77,7 @@ func checkBlock(t *testing.T, b block) error {
 			return fmt.Errorf("%w: %s", err, out)
 		}
 		return nil
-	case "toml", "ini", "xml", "ldif", "sql", "http", "nginx":
+	case "toml", "ini", "xml", "ldif", "sql", "http", "nginx", "php":
 		return nil
 	}
 	return fmt.Errorf("block of kind %q; doc.go lists the kinds", b.kind)

@@ -106,6 +106,9 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked, e ent
 	if err != nil {
 		return "", nil, err
 	}
+	if no, err := d.overtaken(ctx, s, handle, p.Auth.Ref, p.Identity.IssuedAt); no != nil || err != nil {
+		return "", no, err
+	}
 	d.gives(ctx, p.Trace)
 	return handle, nil, d.keep(ctx, p.Trace, "in", "")
 }

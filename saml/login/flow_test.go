@@ -45,6 +45,9 @@ type town struct {
 	others  map[string]login.Source // beside okta
 	log     bytes.Buffer
 	door    atomic.Pointer[login.Door]
+	// proxy puts a reverse proxy before our address, and returns where browsers
+	// find it; nil for none.
+	proxy func(us string) string
 }
 
 func (n *town) now() time.Time { return time.Now().Add(n.ahead) }
@@ -67,6 +70,9 @@ func (n *town) build(edit func(*town)) {
 	n.must(n.engine.PutSites(n.t.Context(), store.By{}, []access.Site{{ID: 1, Slug: "main", Name: "Main site"}}))
 	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.door.Load().ServeHTTP(w, r) }))
 	n.t.Cleanup(n.us.Close)
+	if n.proxy != nil {
+		n.us.URL = n.proxy(n.us.URL)
+	}
 	n.them = &samltest.Crewjam{Pair: samltest.RSAPair("flow", 2048)}
 	n.idp = httptest.NewServer(n.them)
 	n.t.Cleanup(n.idp.Close)

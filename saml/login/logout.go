@@ -22,8 +22,8 @@ func (d *Door) askLogout(w http.ResponseWriter, r *http.Request) error {
 func (d *Door) logout(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	s, err := d.c.Sessions.Of(r)
-	d.c.Sessions.ClearCookie(w)
 	if errors.Is(err, session.ErrNone) {
+		d.c.Sessions.ClearCookie(w)
 		return d.signedOut(w, "")
 	}
 	if err != nil {
@@ -35,8 +35,9 @@ func (d *Door) logout(w http.ResponseWriter, r *http.Request) error {
 		_, err = d.c.Sessions.End(r.Context(), "signed out", s.ID)
 	}
 	if err != nil {
-		return err
+		return err // and the cookie stays, to try again with
 	}
+	d.c.Sessions.ClearCookie(w)
 	return d.askIdP(w, r, s)
 }
 
@@ -97,12 +98,14 @@ func (d *Door) slo(w http.ResponseWriter, r *http.Request) error {
 	if kind == "SAMLResponse" {
 		return d.sloAnswer(w, r, name, s, in)
 	}
-	asked, no := s.Provider.AcceptLogoutRequest(r.Context(), in, d.engine.Store(), d.c.Now())
+	asked, no := s.Provider.JudgeLogoutRequest(in, d.c.Now())
 	if no != nil {
 		return d.refuse(w, r, d.trace(name), no)
 	}
-	if err := d.endNamed(r.Context(), name, asked); err != nil {
+	if no, err := d.endNamed(r.Context(), name, s, asked); err != nil {
 		return err
+	} else if no != nil {
+		return d.refuse(w, r, d.trace(name), no)
 	}
 	answer, err := s.Provider.LogoutResponse(asked, saml.LogoutDone, d.c.Now())
 	if err != nil {
@@ -112,10 +115,17 @@ func (d *Door) slo(w http.ResponseWriter, r *http.Request) error {
 }
 
 // endNamed ends the sessions that a verified logout request is about: of this
-// source, this NameID and, when it names some, these session indexes.
-func (d *Door) endNamed(ctx context.Context, source string, asked *saml.Logout) error {
+// source, this NameID and, when it names some, these session indexes. The marks
+// come first: a sign-in that is under way meanwhile either finds them, or has its
+// session found here.
+func (d *Door) endNamed(ctx context.Context, source string, s Source, asked *saml.Logout) (*signin.Rejection, error) {
+	st := d.engine.Store()
+	marks := s.Provider.SignsOut(asked)
+	if err := st.Mark(ctx, keysOf(marks), marks[0].Until); err != nil {
+		return nil, err
+	}
 	var ids []string
-	err := d.engine.Store().Read(ctx, func(v *store.View) error {
+	err := st.Read(ctx, func(v *store.View) error {
 		all, err := v.SessionsNamed(ctx, source, nameKey(asked.NameID))
 		for _, s := range all {
 			var a auth
@@ -126,20 +136,52 @@ func (d *Door) endNamed(ctx context.Context, source string, asked *saml.Logout) 
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = d.c.Sessions.End(ctx, "the identity provider", ids...)
-	return err
+	once := s.Provider.LogoutTicket(asked)
+	first, err := st.EndSessionsOnce(ctx, once.Key, once.Until, ids, "the identity provider", d.c.Now())
+	if err == nil && !first {
+		return refusal(once.Reason(), "a first use", "another one"), nil
+	}
+	return nil, err
+}
+
+func keysOf(tickets []saml.Ticket) []string {
+	var keys []string
+	for _, t := range tickets {
+		keys = append(keys, t.Key)
+	}
+	return keys
+}
+
+// overtaken ends a session again whose sign-in the identity provider answered
+// before it signed the person out, while the browser was still on its way (SAML
+// core 3.7.3.1). It comes after the session: endNamed says why.
+func (d *Door) overtaken(ctx context.Context, s Source, handle string, ref saml.SessionRef, answered time.Time) (*signin.Rejection, error) {
+	if ref.NameID.Value == "" {
+		return nil, nil // no logout request can name it
+	}
+	marks, is := s.Provider.SignedOutBy(ref, answered), false
+	err := d.engine.Store().Read(ctx, func(v *store.View) (err error) {
+		is, err = v.Marked(ctx, keysOf(marks), marks[0].Until)
+		return err
+	})
+	if err == nil && !is {
+		return nil, nil
+	}
+	made, findErr := d.c.Sessions.Find(ctx, handle)
+	if findErr == nil {
+		_, findErr = d.c.Sessions.End(ctx, "the identity provider", made.ID)
+	} else if errors.Is(findErr, session.ErrNone) {
+		findErr = nil // endNamed was here first
+	}
+	return refusal(outMeanwhile, "a sign-in that holds", "a logout request after it"), errors.Join(err, findErr)
 }
 
 // sloAnswer takes the answer to a logout request of ours.
 func (d *Door) sloAnswer(w http.ResponseWriter, r *http.Request, name string, s Source, in saml.Incoming) error {
-	relay := r.URL.Query().Get("RelayState")
-	if in.Binding == saml.POST {
-		relay = in.Form.Get("RelayState")
-	}
 	now := d.c.Now()
-	p, err := d.takeLogout(r.Context(), name, relay, now)
+	l, p, err := d.askedToEnd(r.Context(), name, s, in, now)
 	if err != nil {
 		return err
 	}
@@ -156,16 +198,33 @@ func (d *Door) sloAnswer(w http.ResponseWriter, r *http.Request, name string, s 
 		// Our session has ended before; what is unsure is the other one.
 		return d.signedOut(w, d.label(name))
 	}
+	// Taken out only now: an answer that proves nothing takes nothing away.
+	if _, err := d.engine.Store().TakeLogin(r.Context(), l.Digest, l.Browser, now); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	return d.signedOut(w, "")
 }
 
-func (d *Door) takeLogout(ctx context.Context, source, relay string, now time.Time) (p pending, err error) {
-	l, err := d.engine.Store().TakeLogin(ctx, store.Digest(relay), store.Digest(relay), now)
-	if errors.Is(err, store.ErrNotFound) || err == nil && l.Source != source {
-		return p, nil
+// askedToEnd finds the logout request of ours that an answer is for: by RelayState,
+// else by what it says to answer. Neither proves anything.
+func (d *Door) askedToEnd(ctx context.Context, source string, s Source, in saml.Incoming, now time.Time) (l store.Login, p pending, err error) {
+	err = d.engine.Store().Read(ctx, func(v *store.View) (err error) {
+		l, err = v.Login(ctx, store.Digest(in.RelayState()), now)
+		if err == nil && l.Source == source || err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		id, no := s.Provider.LogoutInResponseTo(in)
+		if no != nil {
+			return store.ErrNotFound
+		}
+		l, err = v.LoginOf(ctx, source, id, now)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Login{}, p, nil
 	}
 	if err != nil {
-		return p, err
+		return l, p, err
 	}
-	return p, json.Unmarshal(l.Body, &p)
+	return l, p, json.Unmarshal(l.Body, &p)
 }

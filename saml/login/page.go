@@ -58,9 +58,12 @@ func (d *Door) page(w http.ResponseWriter, status int, name, title string, v any
 	return nil
 }
 
-// formTargets are where a form may lead, redirects included.
+// formTargets are where a form may lead, redirects included: to https, because
+// identity providers lead on to others of theirs and, when somebody signs out, to
+// every other application; Chromium holds them to this list. What is not https is
+// on loopback, and by name.
 func (d *Door) formTargets() string {
-	out := []string{"'self'"}
+	out := []string{"'self'", "https:"}
 	for _, n := range d.names() {
 		for _, o := range d.c.Sources[n].origins() {
 			if !slices.Contains(out, o) {

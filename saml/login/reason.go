@@ -21,6 +21,7 @@ const (
 	personLocked    = signin.Reason("person_locked")
 	personSuspended = signin.Reason("person_suspended")
 	notReady        = signin.Reason("not_ready")
+	outMeanwhile    = signin.Reason("signed_out_meanwhile")
 )
 
 // saying is what a reason tells the person, and the administrator to do.
@@ -43,6 +44,7 @@ var sayings = map[signin.Reason]saying{
 	personSuspended: {askHelp, "Another source has deactivated the person, and its lifecycle is veto: let that source activate the person, or set lifecycle of that source to own."},
 	linkRefused:     {askHelp, "An administrator refused this sign-in: grantbridge login pending --refused. grantbridge login link or approve lets it in after all."},
 	testSpent:       {"This link was used already, or is too old.", "Make another one: grantbridge login test SOURCE."},
+	outMeanwhile:    {again, "Nothing: the identity provider ended its session while the browser was on its way back."},
 	notReady:        {again, "The session ended as it began; the log has more under the trace's id."},
 }
 

@@ -164,6 +164,68 @@ func spending(k Kit, c *Clock) {
 	}
 }
 
+func endingOnce(k Kit, c *Clock) {
+	ctx := context.Background()
+	k.Source("okta", false)
+	a := k.Account("okta", "a")
+	for _, id := range []string{"s1", "s2"} {
+		k.no(k.S.PutSession(ctx, newSession(id, a, c.T)))
+	}
+	var won atomic.Int32
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			first, err := k.S.EndSessionsOnce(ctx, "logout:1", c.T, []string{"s1"}, "test", c.T)
+			if err != nil {
+				k.T.Error(err)
+			}
+			if first {
+				won.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if won.Load() != 1 {
+		k.T.Errorf("a logout was done %d times", won.Load())
+	}
+	if first, err := k.S.EndSessionsOnce(ctx, "logout:1", c.T, []string{"s2"}, "test", c.T); first || err != nil {
+		k.T.Errorf("got %v, %v of a logout that was done before", first, err)
+	}
+	for handle, want := range map[string]bool{"handle s1": true, "handle s2": false} {
+		if got, err := k.session(handle); got.Ended.IsZero() == want || err != nil {
+			k.T.Errorf("%s: ended at %v, %v", handle, got.Ended, err)
+		}
+	}
+	if first, err := k.S.EndSessionsOnce(ctx, "logout:2", c.T, nil, "test", c.T); !first || err != nil {
+		k.T.Errorf("a logout of no session: %v, %v", first, err)
+	}
+}
+
+func marking(k Kit, c *Clock) {
+	ctx := context.Background()
+	marked := func(until time.Time, keys ...string) (is bool) {
+		k.Read(func(v *store.View) (err error) { is, err = v.Marked(ctx, keys, until); return err })
+		return is
+	}
+	if marked(c.T, "a", "b") {
+		k.T.Error("marked by nobody")
+	}
+	k.no(k.S.Mark(ctx, []string{"b", "a"}, c.T.Add(time.Minute)))
+	k.no(k.S.Mark(ctx, []string{"a"}, c.T)) // does not shorten it
+	for _, test := range []struct {
+		until time.Time
+		keys  []string
+		want  bool
+	}{
+		{c.T, []string{"x", "a"}, true}, {c.T.Add(time.Minute), []string{"b"}, true},
+		{c.T.Add(time.Minute + time.Microsecond), []string{"a", "b"}, false}, {c.T, []string{"x"}, false}, {c.T, nil, false},
+	} {
+		if got := marked(test.until, test.keys...); got != test.want {
+			k.T.Errorf("%q at %v: %v", test.keys, test.until, got)
+		}
+	}
+}
+
 func loginFlow(k Kit, c *Clock) {
 	ctx := context.Background()
 	l := store.Login{Digest: store.Digest("relay"), Source: "okta", Request: "_r1", Browser: store.Digest("browser"), Body: []byte(`{"to":"/me"}`), Expires: c.T.Add(time.Minute)}

@@ -65,6 +65,8 @@ var conformance = []struct {
 	{"sessions are found with what may have ended them", sessions},
 	{"a handle is rotated once and ended once", sessionHandles},
 	{"one of fifty spends a ticket, and all tickets or none", spending},
+	{"a logout is done once, with its sessions or not at all", endingOnce},
+	{"a mark lasts as long as the longest", marking},
 	{"a login is parked and taken once, by its browser", loginFlow},
 	{"login traces, keys and tickets are swept by time", sweeping},
 	{"a subject is linked once and found, also when its account has gone", subjectLinks},
