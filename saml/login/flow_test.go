@@ -19,13 +19,12 @@ import (
 	"grantbridge/internal/session"
 	"grantbridge/provision"
 	"grantbridge/saml"
+	"grantbridge/saml/demoidp"
 	"grantbridge/saml/login"
 	"grantbridge/saml/samltest"
 	"grantbridge/store"
 	"grantbridge/store/storetest"
 )
-
-const uid = "urn:oid:0.9.2342.19200300.100.1.1"
 
 // town is a bridge and an identity provider, each a real server in process.
 type town struct {
@@ -33,7 +32,7 @@ type town struct {
 	kit     storetest.Kit
 	engine  *provision.Engine
 	us, idp *httptest.Server
-	them    *samltest.Crewjam
+	them    *demoidp.IdP
 	who     string   // is signed in at the identity provider
 	groups  []string // with these
 	ahead   time.Duration
@@ -62,20 +61,18 @@ func (n *town) build(edit func(*town)) {
 	var door http.Handler
 	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { door.ServeHTTP(w, r) }))
 	n.t.Cleanup(n.us.Close)
-	n.them = &samltest.Crewjam{Pair: samltest.RSAPair("flow", 2048)}
-	n.idp = httptest.NewServer(n.them)
+	n.idp = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.them.ServeHTTP(w, r) }))
 	n.t.Cleanup(n.idp.Close)
-	n.them.Base = n.idp.URL
+	n.them, err = demoidp.New(demoidp.Config{Base: n.idp.URL, Key: key("flow"), SignedIn: n.signedIn})
+	n.must(err)
 	doc, err := n.them.Metadata()
 	n.must(err)
 	n.saml.IdP, err = saml.ParseIdP(doc, "", time.Now())
 	n.must(err)
 	at := n.us.URL + "/saml/okta/"
 	n.saml.Source, n.saml.MetadataURL, n.saml.ACS, n.saml.SLO = "okta", at+"metadata", at+"acs", at+"slo"
-	n.saml.Subject.Attribute, n.saml.Groups.Attributes = uid, []string{"urn:oid:1.3.6.1.4.1.5923.1.1.1.1", "eduPersonAffiliation"}
-	n.saml.Groups.Friendly = true
-	ours := samltest.RSAPair("flow-sp", 2048)
-	n.saml.Keys = []saml.Key{{Private: ours.RSA(), Certificate: ours.Certificate}}
+	n.saml.Subject.Attribute, n.saml.Groups.Attributes = "externalId", []string{"groups"}
+	n.saml.Keys = []saml.Key{key("flow-sp")}
 	n.source = login.Source{Label: "Okta", Mode: login.LinkOnly, Groups: login.Report}
 	if edit != nil {
 		edit(n)
@@ -88,7 +85,17 @@ func (n *town) build(edit func(*town)) {
 	manager := session.New(n.kit.S, n.engine.Holder(), session.Config{Loopback: true, Now: n.now})
 	door = login.New(n.engine, login.Config{BaseURL: n.us.URL, Sources: map[string]login.Source{"okta": n.source}, Sessions: manager,
 		Signer: session.NewSigner(n.kit.S, n.now), Now: n.now})
-	n.them.SignedIn(func(*http.Request) (string, []string) { return n.who, n.groups })
+}
+
+// key is the RSA key of that name in this process.
+func key(name string) saml.Key {
+	p := samltest.RSAPair(name, 2048)
+	return saml.Key{Private: p.RSA(), Certificate: p.Certificate}
+}
+
+// signedIn is who the identity provider knows already.
+func (n *town) signedIn(*http.Request) (demoidp.Person, bool) {
+	return demoidp.Person{ID: n.who, Login: n.who, Groups: n.groups}, true
 }
 
 func (n *town) must(err error) {
@@ -350,7 +357,7 @@ func TestUnsolicitedAnswers(t *testing.T) {
 			eachTown(t, func(n *town) { n.saml.IDPInitiated = c.policy }, func(n *town) {
 				n.clara()
 				b := n.browser()
-				to, v := b.get(n.idp.URL + "/start?sp=" + url.QueryEscape(n.us.URL+"/saml/okta/metadata")).form()
+				to, v := b.read(b.c.PostForm(n.idp.URL+"/start", url.Values{"app": {n.us.URL + "/saml/okta/metadata"}})).form()
 				p := b.post(to, v)
 				if c.policy == saml.Bouncing { // a sign-in of its own is under way
 					p = b.post(p.form())

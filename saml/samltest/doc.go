@@ -4,5 +4,5 @@
 // time. Signing is a low-level signer that signs whatever it is told to, so
 // that an attack can be put under a valid signature. Vectors are the corpus: one
 // message each, with the reason that it must be refused for. Memory is a replay
-// store for tests, and Crewjam an identity provider over crewjam/saml.
+// store for tests. An identity provider to talk to over HTTP is package demoidp.
 package samltest
