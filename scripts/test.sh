@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must pass, against real servers: a private PostgreSQL and a
 # private OpenLDAP on loopback with folders and ports of their own, started and
-# stopped here.
+# stopped here; and in a real browser, Debian's chromium, which the tests start.
 #
 #   scripts/test.sh          all of it; GOTESTFLAGS are handed on to go test
 #   scripts/test.sh format   only that every Go file is formatted
@@ -19,8 +19,12 @@ fi
 
 go vet ./...
 
-if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd >/dev/null 2>&1; then
+if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd /usr/bin/chromium >/dev/null 2>&1; then
 	apt-get update -q >&2 # an image's package lists are empty or old
+fi
+if ! command -v chromium >/dev/null; then
+	echo "installing chromium" >&2
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 chromium >&2
 fi
 trap 'scripts/postgres.sh stop 2>/dev/null; scripts/slapd.sh stop 2>/dev/null' EXIT
 dsn=$(scripts/postgres.sh)
