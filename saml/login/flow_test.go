@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"html"
 	"io"
+	"log"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -33,8 +34,10 @@ type town struct {
 	engine  *provision.Engine
 	us, idp *httptest.Server
 	them    *demoidp.IdP
-	who     string   // is signed in at the identity provider
-	groups  []string // with these
+	who     string           // is signed in at the identity provider
+	groups  []string         // with these
+	people  []demoidp.Person // to choose from on its page, instead
+	secure  bool             // both by TLS, as sites of their own
 	ahead   time.Duration
 	source  login.Source
 	saml    saml.Config
@@ -59,11 +62,13 @@ func (n *town) build(edit func(*town)) {
 	n.must(err)
 	n.must(n.engine.PutSites(n.t.Context(), store.By{}, []access.Site{{ID: 1, Slug: "main", Name: "Main site"}}))
 	var door http.Handler
-	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { door.ServeHTTP(w, r) }))
-	n.t.Cleanup(n.us.Close)
-	n.idp = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.them.ServeHTTP(w, r) }))
-	n.t.Cleanup(n.idp.Close)
-	n.them, err = demoidp.New(demoidp.Config{Base: n.idp.URL, Key: key("flow"), SignedIn: n.signedIn})
+	n.us = n.serve("bridge.test", func(w http.ResponseWriter, r *http.Request) { door.ServeHTTP(w, r) })
+	n.idp = n.serve("idp.test", func(w http.ResponseWriter, r *http.Request) { n.them.ServeHTTP(w, r) })
+	c := demoidp.Config{Base: n.idp.URL, Key: key("flow"), People: n.people}
+	if n.people == nil {
+		c.SignedIn = n.signedIn
+	}
+	n.them, err = demoidp.New(c)
 	n.must(err)
 	doc, err := n.them.Metadata()
 	n.must(err)
@@ -73,7 +78,7 @@ func (n *town) build(edit func(*town)) {
 	n.saml.Source, n.saml.MetadataURL, n.saml.ACS, n.saml.SLO = "okta", at+"metadata", at+"acs", at+"slo"
 	n.saml.Subject.Attribute, n.saml.Groups.Attributes = "externalId", []string{"groups"}
 	n.saml.Keys = []saml.Key{key("flow-sp")}
-	n.source = login.Source{Label: "Okta", Mode: login.LinkOnly, Groups: login.Report}
+	n.source = login.Source{Label: "Okta", Mode: login.LinkOnly, Groups: login.Report, Origins: []string{n.idp.URL}}
 	if edit != nil {
 		edit(n)
 	}
@@ -82,7 +87,7 @@ func (n *town) build(edit func(*town)) {
 	metadata, err := n.source.Provider.Metadata()
 	n.must(err)
 	n.must(n.them.Register(metadata))
-	manager := session.New(n.kit.S, n.engine.Holder(), session.Config{Loopback: true, Now: n.now})
+	manager := session.New(n.kit.S, n.engine.Holder(), session.Config{Loopback: !n.secure, Now: n.now})
 	door = login.New(n.engine, login.Config{BaseURL: n.us.URL, Sources: map[string]login.Source{"okta": n.source}, Sessions: manager,
 		Signer: session.NewSigner(n.kit.S, n.now), Now: n.now})
 }
@@ -91,6 +96,21 @@ func (n *town) build(edit func(*town)) {
 func key(name string) saml.Key {
 	p := samltest.RSAPair(name, 2048)
 	return saml.Key{Private: p.RSA(), Certificate: p.Certificate}
+}
+
+// serve serves on a free port. Only a secure town has names: the cookie jar of
+// Go's client knows no ports.
+func (n *town) serve(name string, f http.HandlerFunc) *httptest.Server {
+	s := httptest.NewUnstartedServer(f)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if n.secure {
+		s.StartTLS()
+		s.URL = "https://" + name + s.URL[strings.LastIndex(s.URL, ":"):]
+	} else {
+		s.Start()
+	}
+	n.t.Cleanup(s.Close)
+	return s
 }
 
 // signedIn is who the identity provider knows already.
@@ -231,7 +251,7 @@ func TestAPersonSignsInAndSeesWhatTheyMayDo(t *testing.T) {
 		if p.status != 200 || p.url.Path != "/me" {
 			t.Fatalf("got %d %s\n%s", p.status, p.url, p.text)
 		}
-		for _, want := range []string{`id="login">clara.moreau<`, "<td>Main site<td><b>write</b>"} {
+		for _, want := range []string{`id="login">clara.moreau<`, `>Main site<td data-name="May"><b>write</b>`} {
 			if !strings.Contains(p.text, want) {
 				t.Errorf("the page lacks %s:\n%s", want, p.text)
 			}
