@@ -72,7 +72,7 @@ func (p *IdP) portal(w http.ResponseWriter, r *http.Request) error {
 	v.Sessions = slices.Clone(p.sessions)
 	p.mutex.Unlock()
 	slices.Reverse(v.Sessions)
-	return p.page(w, http.StatusOK, "choose", "Demo identity provider", v)
+	return p.page(w, http.StatusOK, "choose", "Who are you?", v)
 }
 
 // refuse says why. The reader is whoever tries the demo, so nothing is held

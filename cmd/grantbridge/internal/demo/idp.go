@@ -115,16 +115,20 @@ func (i *IdP) Trust(ctx context.Context, base string) error {
 	return i.idp.Register(doc)
 }
 
-// worthSeeing are groups, each with what its first member shows.
-var worthSeeing = []struct{ group, note string }{
-	{"Marketing EMEA", "writes in the EU"},
-	{"Matomo-SuperUser", "superuser"},
-	{"Matomo-View-All", "sees every site"},
-	{"Matomo-Admin-blog", "administers the blog"},
-	{"Security-Trained", "one of two groups that shops ask for"},
-	{"Launch-Crew", "for 14 days"},
-	{"Contractors", "contractor: view at most"},
-	{"matomo_admin_docs", "a group that just misses its rule"},
+// worthSeeing are the groups of somebody, each with what there is to see.
+var worthSeeing = []struct {
+	groups []string
+	note   string
+}{
+	{[]string{"Marketing EMEA"}, "writes in the EU"},
+	{[]string{"Matomo-SuperUser"}, "superuser"},
+	{[]string{"Matomo-View-All"}, "sees every site"},
+	{[]string{"Matomo-Admin-blog", "Security-Trained"}, "administers the blog"},
+	{[]string{"Shop-Team", "Security-Trained"}, "administers shops, whose rule asks for both groups"},
+	{[]string{"Launch-Crew"}, "administers a campaign for 14 days"},
+	{[]string{"Marketing EMEA", "Contractors"}, "contractor: may only view what marketing may write"},
+	{[]string{"matomo_admin_docs", "Shop-Team"}, "in a group whose name just misses its rule"},
+	{nil, "in no group"},
 }
 
 // employees are the Okta-like source's people: first one for each thing worth
@@ -134,7 +138,7 @@ func employees(o Org) []demoidp.Person {
 	var first, rest []demoidp.Person
 	for _, w := range worthSeeing {
 		i := slices.IndexFunc(o.People, func(p Person) bool {
-			return p.Source == Okta && notes[p.Login] == "" && slices.Contains(p.Groups, w.group)
+			return p.Source == Okta && notes[p.Login] == "" && slices.Equal(p.Groups, w.groups)
 		})
 		if i >= 0 {
 			notes[o.People[i].Login] = w.note
@@ -146,7 +150,7 @@ func employees(o Org) []demoidp.Person {
 			rest = append(rest, employee(p, ""))
 		}
 	}
-	stranger := demoidp.Person{ID: "00uNotPushedYet00000", Login: "new.hire", Given: "New", Family: "Hire", Note: "not pushed by SCIM: is refused"}
+	stranger := demoidp.Person{ID: "00uNotPushedYet00000", Login: "new.hire", Given: "New", Family: "Hire", Note: "not pushed by SCIM yet: is refused"}
 	return slices.Concat(first, []demoidp.Person{stranger}, rest)
 }
 
