@@ -29,6 +29,9 @@ type pending struct {
 // nobody's domain is goes the same way as the first source's, so that the answer
 // does not tell which domains are known.
 func (d *Door) choose(w http.ResponseWriter, r *http.Request) error {
+	if d.renamed(w, r) {
+		return nil
+	}
 	q := r.URL.Query()
 	back := here(q.Get("return"))
 	if name := d.byMail(q.Get("email")); name != "" {
@@ -76,8 +79,22 @@ func beginURL(source, back string) string {
 	return u
 }
 
+// renamed sends a browser that came by another name of this machine, localhost
+// instead of 127.0.0.1, to the name that answers come back to: cookies belong to
+// one. Only on loopback, because a proxy in front may send a name of its own.
+func (d *Door) renamed(w http.ResponseWriter, r *http.Request) bool {
+	if loopback, err := Loopback(d.c.BaseURL); err != nil || !loopback || "http://"+r.Host == d.c.BaseURL {
+		return false
+	}
+	http.Redirect(w, r, d.c.BaseURL+r.URL.RequestURI(), http.StatusSeeOther)
+	return true
+}
+
 // begin sends the browser to the identity provider.
 func (d *Door) begin(w http.ResponseWriter, r *http.Request) error {
+	if d.renamed(w, r) {
+		return nil
+	}
 	name, s, err := d.source(r)
 	if err != nil {
 		return err

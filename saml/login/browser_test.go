@@ -115,7 +115,7 @@ func signsIn(n *town, b *browsertest.Tab) {
 	b.Shot("me")
 	b.Readable()
 	for css, want := range map[string]string{
-		"#who": "clara.moreau", "#login": "clara.moreau", "#sites": "Main site", "#sites td b": "write", "#sites tbody": "2036-12-31", "#tokens tbody": "ci-export",
+		"#who": "clara.moreau", "#login": "clara.moreau", "#ends": " unless you come back before", "#sites": "Main site", "#sites td b": "write", "#sites tbody": "2036-12-31", "#tokens tbody": "ci-export",
 	} {
 		if got := b.Text(css); !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", css, got, want)

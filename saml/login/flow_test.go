@@ -264,6 +264,21 @@ func TestAPersonSignsInAndSeesWhatTheyMayDo(t *testing.T) {
 	})
 }
 
+func TestASignInBegunUnderAnotherNameOfThisMachine(t *testing.T) {
+	eachTown(t, nil, func(n *town) {
+		n.clara()
+		b := n.browser()
+		other := strings.Replace(n.us.URL, "127.0.0.1", "localhost", 1)
+		if p := b.get(other + "/login?return=%2Fapp%3Fx%3D1"); p.url.String() != n.us.URL+"/login?return=%2Fapp%3Fx%3D1" {
+			t.Errorf("/login leads to %s", p.url)
+		}
+		b.post(b.get(other + "/saml/okta/login").form())
+		if !b.in() {
+			t.Error("nobody is signed in")
+		}
+	})
+}
+
 func TestAnAnswerIsTakenOnceByTheBrowserThatBegan(t *testing.T) {
 	eachTown(t, nil, func(n *town) {
 		n.clara()

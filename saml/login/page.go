@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"grantbridge/internal/handler"
 )
@@ -36,7 +35,7 @@ type (
 	tokenView   struct{ Name, Prefix, Ceiling, Until, Used string }
 	meView      struct {
 		Name, Login, Source, Limit string
-		Until                      time.Time
+		Ends, Idle                 string // in any case; when it is not used
 		Sites                      []siteView
 		Tokens                     []tokenView
 	}
