@@ -15,6 +15,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,9 +26,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	logevents "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -46,6 +49,8 @@ func Start(t *testing.T) *Browser {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors, chromedp.WindowSize(width, height),
+		// Chromium drops clicks on a page that it has not painted yet.
+		chromedp.Flag("allow-pre-commit-input", true),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
@@ -183,7 +188,16 @@ func (b *Tab) attempt(to string) error {
 // something of it.
 func (b *Tab) Back() {
 	b.t.Helper()
-	b.do("go back", chromedp.Evaluate[chromedp.Void]("history.back()"))
+	h, err := chromedp.Call(b.ctx, page.GetNavigationHistory, cdp.Empty{})
+	if err == nil && h.CurrentIndex == 0 {
+		err = errors.New("there is nothing before this page")
+	}
+	if err == nil {
+		_, err = chromedp.Call(b.ctx, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: h.Entries[h.CurrentIndex-1].ID})
+	}
+	if err != nil {
+		b.t.Fatalf("go back: %v\n%s", err, b.whereabouts())
+	}
 }
 
 // Reload loads the page again.
