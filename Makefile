@@ -11,7 +11,7 @@ help: ## this list
 build: ## the binary, ./grantbridge
 	CGO_ENABLED=0 go build -trimpath -o grantbridge ./cmd/grantbridge
 
-test: ## everything that must pass: formatting, vet, all tests on SQLite and against PostgreSQL, OpenLDAP, SimpleSAMLphp, nginx and Caddy
+test: ## everything that must pass: formatting, vet, all tests on SQLite and against PostgreSQL, OpenLDAP, SimpleSAMLphp, nginx and Caddy, in Chromium
 	@scripts/test.sh
 
 check: ## quick: formatting, vet, staticcheck, house rules, documents

@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	samllib "github.com/crewjam/saml"
-
 	"grantbridge/saml"
+	"grantbridge/saml/demoidp"
 	"grantbridge/saml/samltest"
 )
 
@@ -62,12 +61,15 @@ func TestARealIdentityProviderSignsSomebodyIn(t *testing.T) {
 		{"redirect, plain, unsigned request", saml.Redirect, func(c *saml.Config) { c.Keys = nil }, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			idp := &samltest.Crewjam{Pair: l.IdP}
-			server := httptest.NewServer(idp)
+			var idp *demoidp.IdP
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { idp.ServeHTTP(w, r) }))
 			defer server.Close()
-			idp.Base = server.URL
-			idp.Session = func(*http.Request) *samllib.Session {
-				return idp.Person("u-1042", "clara.moreau@example.com", "Analysts", "Marketing EMEA")
+			idp, err := demoidp.New(demoidp.Config{Base: server.URL, Key: saml.Key{Private: l.IdP.RSA(), Certificate: l.IdP.Certificate},
+				SignedIn: func(*http.Request) (demoidp.Person, bool) {
+					return demoidp.Person{ID: "u-1042", Login: "clara.moreau", Groups: []string{"Analysts", "Marketing EMEA"}}, true
+				}})
+			if err != nil {
+				t.Fatal(err)
 			}
 			doc, err := idp.Metadata()
 			if err != nil {
@@ -79,7 +81,7 @@ func TestARealIdentityProviderSignsSomebodyIn(t *testing.T) {
 			}
 			p := l.Provider(func(c *saml.Config) {
 				c.IdP, c.RequestBinding = md, test.binding
-				c.Groups.Attributes = []string{"urn:oid:1.3.6.1.4.1.5923.1.1.1.1"}
+				c.Groups.Attributes = []string{"groups"}
 				if test.edit != nil {
 					test.edit(c)
 				}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must pass, against real servers: a private PostgreSQL, OpenLDAP
 # and SimpleSAMLphp on loopback with folders and ports of their own, started and
-# stopped here. nginx and Caddy are started by their tests.
+# stopped here. nginx, Caddy and Debian's chromium are started by their tests.
 #
 #   scripts/test.sh          all of it; GOTESTFLAGS are handed on to go test
 #   scripts/test.sh format   only that every Go file is formatted
@@ -19,16 +19,16 @@ fi
 
 go vet ./...
 
-if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd /usr/share/simplesamlphp /usr/sbin/nginx /usr/bin/caddy >/dev/null 2>&1; then
+if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd /usr/share/simplesamlphp /usr/sbin/nginx /usr/bin/caddy /usr/bin/chromium >/dev/null 2>&1; then
 	apt-get update -q >&2 # an image's package lists are empty or old
 fi
 trap 'scripts/postgres.sh stop 2>/dev/null; scripts/slapd.sh stop 2>/dev/null; scripts/simplesamlphp.sh stop 2>/dev/null' EXIT
 dsn=$(scripts/postgres.sh)
 slapd=$(scripts/slapd.sh)
 simplesamlphp=$(scripts/simplesamlphp.sh)
-for proxy in nginx caddy; do
-	if ! PATH=$PATH:/usr/sbin command -v $proxy >/dev/null; then
-		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 $proxy >&2
+for program in nginx caddy chromium; do
+	if ! PATH=$PATH:/usr/sbin command -v $program >/dev/null; then
+		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 $program >&2
 	fi
 done
 

@@ -23,8 +23,9 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "the whole product on this machine, with a make-believe company", Args: words(),
 		Long: `Demo serves on loopback over a store of its own, while an Okta-like and an
-Entra-like pusher send about 1,200 people and 14 groups over SCIM. Ctrl-C ends it;
-nothing leaves this machine.`,
+Entra-like pusher send about 1,200 people and 14 groups over SCIM. A SAML identity
+provider of its own, on the port above, lets you sign in as any of Okta's people.
+Ctrl-C ends it; nothing leaves this machine.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
 	}
 	c.Flags().IntVar(&d.port, "port", 8480, "`port` on 127.0.0.1; 0 takes a free one")
@@ -41,6 +42,7 @@ type demoRun struct {
 	once bool
 	dir  string
 	org  demo.Org
+	idp  *demo.IdP
 	err  error // of the show; serving has its own
 	// elsewhere: the environment names a store, which commands would take.
 	elsewhere bool
@@ -67,6 +69,7 @@ log: {level: warn}
 sources:
   okta:
     scim: {profile: okta}
+    saml: {metadata_file: idp.xml, label: Northwind (demo), subject: {attribute: externalId}, idp_initiated: bounce, key_file: saml.key, certificate_file: saml.crt}
   entra:
     scim: {profile: entra}
 `
@@ -77,6 +80,10 @@ func (d *demoRun) run(ctx context.Context) error {
 		return err
 	}
 	defer clean()
+	if err := d.startIdP(); err != nil {
+		return err
+	}
+	defer d.idp.Close()
 	d.a.configFile, d.a.storeName = filepath.Join(d.dir, "config.yaml"), ""
 	_, d.elsewhere = d.a.env("GRANTBRIDGE_STORE")
 	d.a.env = withoutOurs(d.a.env)
@@ -125,9 +132,13 @@ func (d *demoRun) show(ctx context.Context, s *server) error {
 	g, w := s.live.Load(), d.a.out
 	fmt.Fprintf(w, "grantbridge demo · embedded store · nothing leaves this machine\n")
 	base := s.url(g.cfg)
+	if err := d.idp.Trust(ctx, base); err != nil {
+		return err
+	}
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-13s %s\n", name, fmt.Sprintf(format, args...))
 	}
+	line("sign in", "%s/login   as an employee, at the demo identity provider %s", base, d.idp.URL)
 	line("decisions", "%s/access/v1/evaluation", base)
 	line("health", "%s/readyz   %s/metrics", base, base)
 	line("SCIM doors", "%s/scim/v2/okta   %s/scim/v2/entra", base, base)
@@ -143,6 +154,9 @@ func (d *demoRun) show(ctx context.Context, s *server) error {
 	}
 	line("mapping", "%s", says)
 	if err := d.token(ctx, g); err != nil {
+		return err
+	}
+	if err := d.visit(ctx, base, line); err != nil {
 		return err
 	}
 	d.hints(line)

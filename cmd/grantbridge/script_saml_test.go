@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"grantbridge/saml"
+	"grantbridge/saml/demoidp"
 	"grantbridge/saml/samltest"
 )
 
@@ -26,7 +27,8 @@ type identityProviderKey struct{}
 
 // identityProvider is one in process, and the browsers of those who sign in.
 type identityProvider struct {
-	idp      samltest.Crewjam
+	base     string
+	idp      atomic.Pointer[demoidp.IdP]
 	who      string
 	groups   []string
 	metadata atomic.Pointer[[]byte] // as served; nil is a fault
@@ -73,11 +75,9 @@ func signInAt(ts *testscript.TestScript, _ bool, args []string) {
 
 func (p *identityProvider) serve(ts *testscript.TestScript) {
 	p.browsers = map[string]*http.Client{}
-	p.idp.Pair = samltest.RSAPair("scene idp", 2048)
-	s := httptest.NewServer(&p.idp)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.idp.Load().ServeHTTP(w, r) }))
 	ts.Defer(s.Close)
-	p.idp.Base = s.URL
-	p.idp.SignedIn(func(*http.Request) (string, []string) { return p.who, p.groups })
+	p.base = s.URL
 	feed := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		doc := p.metadata.Load()
 		if doc == nil {
@@ -103,22 +103,29 @@ func (p *identityProvider) keys(ts *testscript.TestScript, which string) {
 		p.metadata.Store(nil)
 		return
 	}
-	of := func(pair samltest.Pair) string {
-		p.idp.Pair = pair
-		doc, err := p.idp.Metadata()
-		ts.Check(err)
-		return string(doc)
+	newDoc := p.signWith(ts, next)
+	doc := newDoc
+	if which != "new" {
+		doc = p.signWith(ts, old)
 	}
-	doc, newDoc := of(old), of(next)
-	p.idp.Pair = old
-	switch which {
-	case "new":
-		p.idp.Pair, doc = next, newDoc
-	case "both":
+	if which == "both" {
 		doc = signingKey.ReplaceAllStringFunc(doc, func(k string) string { return k + signingKey.FindString(newDoc) })
 	}
 	text := []byte(doc)
 	p.metadata.Store(&text)
+}
+
+// signWith makes the identity provider anew, and returns its metadata.
+func (p *identityProvider) signWith(ts *testscript.TestScript, pair samltest.Pair) string {
+	idp, err := demoidp.New(demoidp.Config{Base: p.base, Key: saml.Key{Private: pair.RSA(), Certificate: pair.Certificate},
+		SignedIn: func(*http.Request) (demoidp.Person, bool) {
+			return demoidp.Person{ID: p.who, Login: p.who, Groups: p.groups}, true
+		}})
+	ts.Check(err)
+	p.idp.Store(idp)
+	doc, err := idp.Metadata()
+	ts.Check(err)
+	return string(doc)
 }
 
 func (p *identityProvider) browser(who string) *http.Client {
@@ -140,7 +147,7 @@ func (p *identityProvider) signIn(ts *testscript.TestScript, path, who string, g
 	ts.Check(err)
 	doc, err := io.ReadAll(ours.Body)
 	ours.Body.Close()
-	ts.Check(errors.Join(err, p.idp.Register(doc)))
+	ts.Check(errors.Join(err, p.idp.Load().Register(doc)))
 	p.who, p.groups = who, groups
 	c := p.browser(who)
 	r, err := c.Get(base + path)

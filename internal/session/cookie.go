@@ -7,7 +7,8 @@ import (
 
 // The cookies. A name that begins with __Host- is taken by browsers only when it
 // is Secure, for this host alone and for all paths, so no neighbour can plant
-// one. Over http on loopback, where that cannot be, the names say so.
+// one. Over http on loopback Chromium takes Secure cookies, but not everybody does
+// (Go's own client among them), so they are not Secure there and the names say so.
 const (
 	sessionCookie  = "grantbridge"
 	browserCookie  = "grantbridge-login"

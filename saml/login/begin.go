@@ -39,6 +39,9 @@ type pending struct {
 
 // choose shows the ways to sign in, or follows an e-mail address to one.
 func (d *Door) choose(w http.ResponseWriter, r *http.Request) error {
+	if d.renamed(w, r) {
+		return nil
+	}
 	q := r.URL.Query()
 	back := here(q.Get("return"))
 	if mail := q.Get("email"); mail != "" {
@@ -111,8 +114,22 @@ func beginURL(protocol, source, back string) string {
 	return u
 }
 
+// renamed sends a browser that came by another name of this machine, localhost
+// instead of 127.0.0.1, to the name that answers come back to: cookies belong to
+// one. Only on loopback, because a proxy in front may send a name of its own.
+func (d *Door) renamed(w http.ResponseWriter, r *http.Request) bool {
+	if loopback, err := Loopback(d.c.BaseURL); err != nil || !loopback || "http://"+r.Host == d.c.BaseURL {
+		return false
+	}
+	http.Redirect(w, r, d.c.BaseURL+r.URL.RequestURI(), http.StatusSeeOther)
+	return true
+}
+
 // begin sends the browser to the identity provider.
 func (d *Door) begin(w http.ResponseWriter, r *http.Request) error {
+	if d.renamed(w, r) {
+		return nil
+	}
 	name, s, err := d.source(r)
 	if err != nil {
 		return err

@@ -123,10 +123,10 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.Ser
 
 // Serves reports whether a path is the door's.
 func Serves(path string) bool {
-	if strings.HasPrefix(path, "/saml/") || strings.HasPrefix(path, "/oidc/") {
+	if strings.HasPrefix(path, "/saml/") || strings.HasPrefix(path, "/oidc/") || strings.HasPrefix(path, "/login/") {
 		return true
 	}
-	return slices.Contains([]string{"/login", "/login/style.css", "/finish", "/logout", "/me", "/auth/verify", "/.well-known/jwks.json"}, path)
+	return slices.Contains([]string{"/login", "/finish", "/logout", "/me", "/auth/verify", "/.well-known/jwks.json"}, path)
 }
 
 func (d *Door) routes() http.Handler {
@@ -134,7 +134,9 @@ func (d *Door) routes() http.Handler {
 	adapter := handler.Adapter{Log: d.c.Log, Map: problem}
 	for pattern, f := range map[string]handler.Func{
 		"GET /login":                             d.choose,
-		"GET /login/style.css":                   style,
+		"GET /login/style.css":                   asset("style.css", "text/css; charset=utf-8"),
+		"GET /login/post.js":                     asset("post.js", "text/javascript; charset=utf-8"),
+		"GET /login/me.js":                       asset("me.js", "text/javascript; charset=utf-8"),
 		"GET /saml/{source}/metadata":            d.metadata,
 		"GET /saml/{source}/login":               d.begin,
 		"POST /saml/{source}/acs":                d.acs,

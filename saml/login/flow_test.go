@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -22,13 +23,12 @@ import (
 	"grantbridge/internal/session"
 	"grantbridge/provision"
 	"grantbridge/saml"
+	"grantbridge/saml/demoidp"
 	"grantbridge/saml/login"
 	"grantbridge/saml/samltest"
 	"grantbridge/store"
 	"grantbridge/store/storetest"
 )
-
-const uid = "urn:oid:0.9.2342.19200300.100.1.1"
 
 // town is a bridge and an identity provider, each a real server in process.
 type town struct {
@@ -36,9 +36,13 @@ type town struct {
 	kit     storetest.Kit
 	engine  *provision.Engine
 	us, idp *httptest.Server
-	them    *samltest.Crewjam
-	who     string   // is signed in at the identity provider
-	groups  []string // with these
+	them    *demoidp.IdP
+	who     string           // is signed in at the identity provider
+	groups  []string         // with these
+	index   string           // in that session, when it is not "" any
+	strong  bool             // by whatever context is asked for
+	people  []demoidp.Person // to choose from on its page, instead
+	secure  bool             // both by TLS, as sites of their own
 	ahead   time.Duration
 	source  login.Source
 	saml    saml.Config
@@ -68,26 +72,26 @@ func (n *town) build(edit func(*town)) {
 	n.engine, err = provision.New(n.t.Context(), n.kit.S, provision.Config{Sources: []store.Source{{Name: "okta"}}, MaxStaleness: 100 * time.Hour})
 	n.must(err)
 	n.must(n.engine.PutSites(n.t.Context(), store.By{}, []access.Site{{ID: 1, Slug: "main", Name: "Main site"}}))
-	n.us = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.door.Load().ServeHTTP(w, r) }))
-	n.t.Cleanup(n.us.Close)
+	n.us = n.serve("bridge.test", func(w http.ResponseWriter, r *http.Request) { n.door.Load().ServeHTTP(w, r) })
 	if n.proxy != nil {
 		n.us.URL = n.proxy(n.us.URL)
 	}
-	n.them = &samltest.Crewjam{Pair: samltest.RSAPair("flow", 2048)}
-	n.idp = httptest.NewServer(n.them)
-	n.t.Cleanup(n.idp.Close)
-	n.them.Base = n.idp.URL
+	n.idp = n.serve("idp.test", func(w http.ResponseWriter, r *http.Request) { n.them.ServeHTTP(w, r) })
+	c := demoidp.Config{Base: n.idp.URL, Key: key("flow"), People: n.people}
+	if n.people == nil {
+		c.SignedIn = n.signedIn
+	}
+	n.them, err = demoidp.New(c)
+	n.must(err)
 	doc, err := n.them.Metadata()
 	n.must(err)
 	n.saml.IdP, err = saml.ParseIdP(doc, "", time.Now())
 	n.must(err)
 	at := n.us.URL + "/saml/okta/"
 	n.saml.Source, n.saml.MetadataURL, n.saml.ACS, n.saml.SLO = "okta", at+"metadata", at+"acs", at+"slo"
-	n.saml.Subject.Attribute, n.saml.Groups.Attributes = uid, []string{"urn:oid:1.3.6.1.4.1.5923.1.1.1.1", "eduPersonAffiliation"}
-	n.saml.Groups.Friendly = true
-	ours := samltest.RSAPair("flow-sp", 2048)
-	n.saml.Keys = []saml.Key{{Private: ours.RSA(), Certificate: ours.Certificate}}
-	n.source = login.Source{Label: "Okta", Mode: login.LinkOnly, Groups: login.Report}
+	n.saml.Subject.Attribute, n.saml.Groups.Attributes = "externalId", []string{"groups"}
+	n.saml.Keys = []saml.Key{key("flow-sp")}
+	n.source = login.Source{Label: "Okta", Mode: login.LinkOnly, Groups: login.Report, Origins: []string{n.idp.URL}}
 	if edit != nil {
 		edit(n)
 	}
@@ -103,7 +107,7 @@ func (n *town) open() {
 	metadata, err := n.source.Provider.Metadata()
 	n.must(err)
 	n.must(n.them.Register(metadata))
-	manager := session.New(n.kit.S, n.engine.Holder(), session.Config{Loopback: true, Now: n.now})
+	manager := session.New(n.kit.S, n.engine.Holder(), session.Config{Loopback: !n.secure, Now: n.now})
 	sources := map[string]login.Source{"okta": n.source}
 	for name, s := range n.others {
 		s.Provider = n.source.Provider
@@ -112,7 +116,32 @@ func (n *town) open() {
 	log := slog.New(slog.NewTextHandler(&n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	n.door.Store(login.New(n.engine, login.Config{BaseURL: n.us.URL, Sources: sources, Sessions: manager, Log: log,
 		Signer: session.NewSigner(n.kit.S, n.now), Now: n.now}))
-	n.them.SignedIn(func(*http.Request) (string, []string) { return n.who, n.groups })
+}
+
+// key is the RSA key of that name in this process.
+func key(name string) saml.Key {
+	p := samltest.RSAPair(name, 2048)
+	return saml.Key{Private: p.RSA(), Certificate: p.Certificate}
+}
+
+// serve serves on a free port. Only a secure town has names: the cookie jar of
+// Go's client knows no ports.
+func (n *town) serve(name string, f http.HandlerFunc) *httptest.Server {
+	s := httptest.NewUnstartedServer(f)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if n.secure {
+		s.StartTLS()
+		s.URL = "https://" + name + s.URL[strings.LastIndex(s.URL, ":"):]
+	} else {
+		s.Start()
+	}
+	n.t.Cleanup(s.Close)
+	return s
+}
+
+// signedIn is who the identity provider knows already.
+func (n *town) signedIn(*http.Request) (demoidp.Person, bool) {
+	return demoidp.Person{ID: n.who, Login: n.who, Groups: n.groups, Strong: n.strong, Index: n.index}, true
 }
 
 func (n *town) must(err error) {
@@ -248,7 +277,7 @@ func TestAPersonSignsInAndSeesWhatTheyMayDo(t *testing.T) {
 		if p.status != 200 || p.url.Path != "/me" {
 			t.Fatalf("got %d %s\n%s", p.status, p.url, p.text)
 		}
-		for _, want := range []string{`id="login">clara.moreau<`, "<td>Main site<td><b>write</b>"} {
+		for _, want := range []string{`id="login">clara.moreau<`, `>Main site<td data-name="May"><b>write</b>`} {
 			if !strings.Contains(p.text, want) {
 				t.Errorf("the page lacks %s:\n%s", want, p.text)
 			}
@@ -257,6 +286,21 @@ func TestAPersonSignsInAndSeesWhatTheyMayDo(t *testing.T) {
 			if len(c.Value) > 100 {
 				t.Errorf("cookie %s has %d bytes", c.Name, len(c.Value))
 			}
+		}
+	})
+}
+
+func TestASignInBegunUnderAnotherNameOfThisMachine(t *testing.T) {
+	eachTown(t, nil, func(n *town) {
+		n.clara()
+		b := n.browser()
+		other := strings.Replace(n.us.URL, "127.0.0.1", "localhost", 1)
+		if p := b.get(other + "/login?return=%2Fapp%3Fx%3D1"); p.url.String() != n.us.URL+"/login?return=%2Fapp%3Fx%3D1" {
+			t.Errorf("/login leads to %s", p.url)
+		}
+		b.post(b.get(other + "/saml/okta/login").form())
+		if !b.in() {
+			t.Error("nobody is signed in")
 		}
 	})
 }
@@ -374,7 +418,7 @@ func TestUnsolicitedAnswers(t *testing.T) {
 			eachTown(t, func(n *town) { n.saml.IDPInitiated = c.policy }, func(n *town) {
 				n.clara()
 				b := n.browser()
-				to, v := b.get(n.idp.URL + "/start?sp=" + url.QueryEscape(n.us.URL+"/saml/okta/metadata")).form()
+				to, v := b.read(b.c.PostForm(n.idp.URL+"/start", url.Values{"app": {n.us.URL + "/saml/okta/metadata"}})).form()
 				p := b.post(to, v)
 				if c.policy == saml.Bouncing { // a sign-in of its own is under way
 					p = b.post(p.form())

@@ -46,7 +46,7 @@ func (h *history) fatalf(format string, args ...any) {
 	h.n.t.Fatalf("seed %d, %s: %s", h.seed, strings.Join(h.steps, ", "), fmt.Sprintf(format, args...))
 }
 
-func pick[T any](h *history, of ...T) T { return of[h.rand.IntN(len(of))] }
+func oneOf[T any](h *history, of ...T) T { return of[h.rand.IntN(len(of))] }
 
 // all are the accounts of the two, by external id.
 func (h *history) all() (live, dead []directory.Account) {
@@ -72,7 +72,7 @@ func (h *history) step() {
 	who := h.name(h.rand.IntN(2))
 	live, dead := h.all()
 	i := slices.IndexFunc(live, func(a directory.Account) bool { return a.ExternalID == who })
-	what := pick(h, "push", "push other", "delete other", "deactivate", "activate", "delete", "delete", "link", "sign in", "sign in", "sign in")
+	what := oneOf(h, "push", "push other", "delete other", "deactivate", "activate", "delete", "delete", "link", "sign in", "sign in", "sign in")
 	h.steps = append(h.steps, what+" "+who)
 	switch what {
 	case "push":
@@ -101,7 +101,7 @@ func (h *history) step() {
 		}
 	case "link":
 		if len(live) > 0 {
-			_ = h.n.kit.Try(&store.LinkSubject{Source: "okta", Subject: "attribute:" + who, Account: pick(h, live...).UID})
+			_ = h.n.kit.Try(&store.LinkSubject{Source: "okta", Subject: "attribute:" + who, Account: oneOf(h, live...).UID})
 		}
 	case "sign in":
 		h.signIn(who, live, dead)
@@ -110,7 +110,7 @@ func (h *history) step() {
 
 // signIn signs in under a random mode and judges what became of the accounts.
 func (h *history) signIn(who string, live, dead []directory.Account) {
-	h.n.source.Mode = pick(h, login.Off, login.LinkOnly, login.Review, login.Create, login.Create)
+	h.n.source.Mode = oneOf(h, login.Off, login.LinkOnly, login.Review, login.Create, login.Create)
 	h.n.who = who
 	h.n.open()
 	was := map[string]bool{}

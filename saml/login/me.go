@@ -26,8 +26,11 @@ func (d *Door) me(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p, _ := d.engine.PersonByID(s.Person)
-	v := meView{Name: p.Name(), Login: p.Login, Source: d.label(s.Source), Until: minTime(s.Expires, s.IdleUntil), Limit: s.Limit.String(),
-		StepUp: "/saml/" + url.PathEscape(s.Source) + "/login?step_up=1"}
+	v := meView{Name: p.Name(), Login: p.Login, Source: d.label(s.Source), Limit: s.Limit.String(), Ends: day(s.Expires),
+		StepUp: "/" + d.c.Sources[s.Source].protocol() + "/" + url.PathEscape(s.Source) + "/login?step_up=1"}
+	if s.IdleUntil.Before(s.Expires) {
+		v.Idle = day(s.IdleUntil)
+	}
 	all, err := d.engine.WhatCan(r.Context(), p.UID, "")
 	if err != nil {
 		return err
@@ -70,13 +73,6 @@ func day(t time.Time) string {
 		return "—"
 	}
 	return t.UTC().Format("2006-01-02 15:04 UTC")
-}
-
-func minTime(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // TokenHeader carries the signed token to the reverse proxy, LoginHeader where

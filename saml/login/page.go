@@ -8,10 +8,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
+
+	"grantbridge/internal/handler"
 )
 
-//go:embed pages/*.html pages/style.css
+//go:embed pages
 var pageFiles embed.FS
 
 var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
@@ -20,6 +21,7 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 type (
 	layout struct {
 		Title string
+		Small bool // all but the page with the tables
 		Body  template.HTML
 	}
 	way        struct{ Label, URL string }
@@ -33,26 +35,33 @@ type (
 	tokenView   struct{ Name, Prefix, Ceiling, Until, Used string }
 	meView      struct {
 		Name, Login, Source, Limit, StepUp string
-		Until                              time.Time
+		Ends, Idle                         string // in any case; when it is not used
 		Sites                              []siteView
 		Tokens                             []tokenView
 	}
 )
 
-// page answers with a page. It has no script, and its forms lead to us and to
-// the identity providers.
+// scripted are the pages with a script, each of one file and of no need: the form
+// that posts itself has a button too.
+var scripted = []string{"post", "me"}
+
+// page answers with a page. Its forms lead to us and to the identity providers.
 func (d *Door) page(w http.ResponseWriter, status int, name, title string, v any) error {
 	var body, whole bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name+".html", v); err != nil {
 		return fmt.Errorf("write page %s: %w", name, err)
 	}
 	// The body is a template's output, escaped already.
-	if err := pages.ExecuteTemplate(&whole, "layout.html", layout{title, template.HTML(body.String())}); err != nil {
+	if err := pages.ExecuteTemplate(&whole, "layout.html", layout{title, name != "me", template.HTML(body.String())}); err != nil {
 		return fmt.Errorf("write page %s: %w", name, err)
+	}
+	scripts := "'none'"
+	if slices.Contains(scripted, name) {
+		scripts = "'self'"
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action "+d.formTargets()+"; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src "+scripts+"; form-action "+d.formTargets()+"; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)
 	_, _ = w.Write(whole.Bytes())
 	return nil
@@ -74,13 +83,16 @@ func (d *Door) formTargets() string {
 	return strings.Join(out, " ")
 }
 
-func style(w http.ResponseWriter, r *http.Request) error {
-	text, err := pageFiles.ReadFile("pages/style.css")
-	if err != nil {
-		return err
+// asset serves a file of pages.
+func asset(name, media string) handler.Func {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		text, err := pageFiles.ReadFile("pages/" + name)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", media)
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		_, _ = w.Write(text)
+		return nil
 	}
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "public, max-age=3600")
-	_, _ = w.Write(text)
-	return nil
 }

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	samllib "github.com/crewjam/saml"
-
 	"grantbridge/directory"
 	"grantbridge/internal/session"
 	"grantbridge/provision"
@@ -31,7 +29,6 @@ type twoDoors struct {
 	*town
 	dsn   string
 	other *httptest.Server
-	index string        // of the session at the identity provider
 	corp  samltest.Pair // signs for the source corp
 	count atomic.Int64  // of messages
 }
@@ -49,18 +46,14 @@ func sqliteDoors(t *testing.T, binding saml.Binding) *twoDoors {
 
 func newTwoDoors(t *testing.T, dsn string, binding saml.Binding) *twoDoors {
 	t.Helper()
-	n := &twoDoors{town: &town{t: t, kit: storetest.Kit{T: t, S: storetest.OpenDSN(t, dsn, store.Options{})}, who: "ext-clara"}, dsn: dsn, index: "_one"}
+	n := &twoDoors{town: &town{t: t, kit: storetest.Kit{T: t, S: storetest.OpenDSN(t, dsn, store.Options{})}, who: "ext-clara"}, dsn: dsn}
+	n.index = "_one"
 	n.build(func(*town) {
 		n.saml.RequestBinding, n.source.Origins = binding, []string{n.idp.URL}
 		for _, b := range bindings {
 			n.saml.IdP.SLO = append(n.saml.IdP.SLO, saml.Endpoint{Binding: b, Location: n.idp.URL + "/slo", Response: n.idp.URL + "/slo-done"})
 		}
 	})
-	n.them.Session = func(*http.Request) *samllib.Session {
-		s := n.them.Person(n.who, "")
-		s.Index = n.index
-		return s
-	}
 	n.corp = samltest.RSAPair("flow-corp", 2048)
 	n.replica()
 	return n
@@ -127,9 +120,9 @@ func idOf(doc string) string {
 // signed is a message over that binding, by the identity provider.
 func (n *twoDoors) signed(b saml.Binding, parameter, doc, relay string) saml.Incoming {
 	if b == saml.Redirect {
-		return samltest.Query{Parameter: parameter, Doc: doc, RelayState: relay, Pair: n.them.Pair}.Incoming()
+		return samltest.Query{Parameter: parameter, Doc: doc, RelayState: relay, Pair: samltest.RSAPair("flow", 2048)}.Incoming()
 	}
-	in := samltest.Posted(parameter, doc, idOf(doc), &n.them.Pair, nil)
+	in := samltest.Posted(parameter, doc, idOf(doc), &theirPair, nil)
 	in.Form.Set("RelayState", relay)
 	if relay == "" {
 		in.Form.Del("RelayState")
@@ -231,7 +224,7 @@ func TestALogoutRequestThatProvesNothingEndsNothing(t *testing.T) {
 	n.clara()
 	b := n.signIn()
 	redirect := func(edit func(*samltest.Query)) saml.Incoming {
-		q := samltest.Query{Parameter: "SAMLRequest", Doc: n.request(), RelayState: "a/b", Pair: n.them.Pair}
+		q := samltest.Query{Parameter: "SAMLRequest", Doc: n.request(), RelayState: "a/b", Pair: samltest.RSAPair("flow", 2048)}
 		edit(&q)
 		return q.Incoming()
 	}
@@ -255,7 +248,7 @@ func TestALogoutRequestThatProvesNothingEndsNothing(t *testing.T) {
 		"by a stranger over POST":            {samltest.Posted("SAMLRequest", doc, idOf(doc), &stranger, nil), saml.SignatureUntrusted},
 		"another RelayState than was signed": {after(func(s string) string { return strings.Replace(s, "a%2Fb", "evil", 1) }), saml.QuerySignature},
 		"escaped anew":                       {after(func(s string) string { return strings.Replace(s, "a%2Fb", "a%2fb", 1) }), saml.QuerySignature},
-		"another person than was signed":     {samltest.Posted("SAMLRequest", doc, idOf(doc), &n.them.Pair, func(s string) string { return strings.Replace(s, "_one", "_two", 1) }), saml.DigestMismatch},
+		"another person than was signed":     {samltest.Posted("SAMLRequest", doc, idOf(doc), &theirPair, func(s string) string { return strings.Replace(s, "_one", "_two", 1) }), saml.DigestMismatch},
 		"a request and an answer":            {after(func(s string) string { return s + "&SAMLResponse=x" }), saml.LogoutAmbiguous},
 		"by another issuer":                  {changed(n.saml.IdP.EntityID, "https://evil.example"), saml.IssuerWrong},
 		"for another source":                 {changed("/saml/okta/slo", "/saml/corp/slo"), saml.DestinationWrong},

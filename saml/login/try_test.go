@@ -166,7 +166,7 @@ func TestARefusedTestSaysWhatToChange(t *testing.T) {
 func TestASuperuserNeedsAStrongSignIn(t *testing.T) {
 	const mfa = "https://refeds.org/profile/mfa"
 	oneTown(t, func(n *town) {
-		n.source.Strong, n.source.Ceiling, n.them.Obeys = []string{mfa}, "admin", true
+		n.source.Strong, n.source.Ceiling, n.strong = []string{mfa}, "admin", true
 	}, func(n *town) {
 		a := n.clara()
 		_, err := n.engine.AddGrant(t.Context(), store.By{}, store.Manual{Kind: access.Grant, Subject: access.Subject{Kind: access.ThePerson, ID: a.Person},
@@ -208,7 +208,7 @@ func TestASuperuserNeedsAStrongSignIn(t *testing.T) {
 		if thief.in() {
 			t.Error("the handle from before the step-up still opens the session")
 		}
-		n.them.Obeys = false
+		n.strong = false
 		n.refused(b.post(b.get("/saml/okta/login?step_up=1").form()), saml.AuthnContextWeak)
 	})
 }

@@ -4,6 +4,6 @@
 // time. Signing is a low-level signer that signs whatever it is told to, so
 // that an attack can be put under a valid signature. Vectors are the corpus: one
 // message each, with the reason that it must be refused for. Query and Posted are
-// logout messages as they arrive. Memory is a replay
-// store for tests, and Crewjam an identity provider over crewjam/saml.
+// logout messages as they arrive. Memory is a replay store for tests. An identity
+// provider to talk to over HTTP is package demoidp.
 package samltest

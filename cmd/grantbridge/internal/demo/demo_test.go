@@ -3,6 +3,7 @@ package demo
 import (
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -27,6 +28,21 @@ func TestTheCompanyIsTheSameEachTime(t *testing.T) {
 	}
 	if s := a.Sites[19]; s.ID != 20 || s.Name != "Staging shop EU" {
 		t.Errorf("site 20 is %+v", s)
+	}
+}
+
+func TestTheIdentityProviderShowsFirstWhatIsWorthSeeing(t *testing.T) {
+	all := employees(New())
+	if len(all) != oktaPeople+1 {
+		t.Errorf("%d people, want Okta's %d and one more", len(all), oktaPeople)
+	}
+	for i, w := range worthSeeing {
+		if all[i].Note != w.note || !slices.Equal(all[i].Groups, w.groups) {
+			t.Errorf("place %d: got %s (%s), want %s", i, all[i].Name(), all[i].Note, w.note)
+		}
+	}
+	if got := all[len(worthSeeing)].Login; got != "new.hire" {
+		t.Errorf("after those comes %s", got)
 	}
 }
 
