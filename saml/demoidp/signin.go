@@ -145,7 +145,8 @@ func authnContext(q *samllib.IdpAuthnRequest, who Person) string {
 }
 
 // attributes are a person's, by the names that administrators choose. Without
-// groups there is no such attribute, as Okta has it.
+// groups there is no such attribute, as Okta has it; with an empty list of them
+// it has no values, as others have it.
 func attributes(who Person) (all []samllib.Attribute) {
 	add := func(name string, values ...string) {
 		a := samllib.Attribute{Name: name, NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"}
@@ -165,5 +166,8 @@ func attributes(who Person) (all []samllib.Attribute) {
 	add("sn", who.Family)
 	add("mail", who.Mail)
 	add("groups", who.Groups...)
+	if who.Groups != nil && len(who.Groups) == 0 {
+		all = append(all, samllib.Attribute{Name: "groups", NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"})
+	}
 	return all
 }

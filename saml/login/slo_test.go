@@ -49,7 +49,7 @@ func newTwoDoors(t *testing.T, dsn string, binding saml.Binding) *twoDoors {
 	n := &twoDoors{town: &town{t: t, kit: storetest.Kit{T: t, S: storetest.OpenDSN(t, dsn, store.Options{})}, who: "ext-clara"}, dsn: dsn}
 	n.index = "_one"
 	n.build(func(*town) {
-		n.saml.RequestBinding, n.source.Origins = binding, []string{n.idp.URL}
+		n.saml.RequestBinding, n.source.Origins, n.saml.IdP.SLO = binding, []string{n.idp.URL}, nil
 		for _, b := range bindings {
 			n.saml.IdP.SLO = append(n.saml.IdP.SLO, saml.Endpoint{Binding: b, Location: n.idp.URL + "/slo", Response: n.idp.URL + "/slo-done"})
 		}
@@ -109,6 +109,9 @@ func (n *twoDoors) answer(to, status string) string {
 		`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:` + status + `"/></samlp:Status></samlp:LogoutResponse>`
 }
 
+// theirPair is what the identity provider signs with.
+func theirPair() samltest.Pair { return samltest.RSAPair("flow", 2048) }
+
 func stamp(t time.Time) string { return t.Format("2006-01-02T15:04:05Z") }
 
 func idOf(doc string) string {
@@ -120,9 +123,9 @@ func idOf(doc string) string {
 // signed is a message over that binding, by the identity provider.
 func (n *twoDoors) signed(b saml.Binding, parameter, doc, relay string) saml.Incoming {
 	if b == saml.Redirect {
-		return samltest.Query{Parameter: parameter, Doc: doc, RelayState: relay, Pair: samltest.RSAPair("flow", 2048)}.Incoming()
+		return samltest.Query{Parameter: parameter, Doc: doc, RelayState: relay, Pair: theirPair()}.Incoming()
 	}
-	in := samltest.Posted(parameter, doc, idOf(doc), &theirPair, nil)
+	in := samltest.Posted(parameter, doc, idOf(doc), new(theirPair()), nil)
 	in.Form.Set("RelayState", relay)
 	if relay == "" {
 		in.Form.Del("RelayState")
@@ -224,7 +227,7 @@ func TestALogoutRequestThatProvesNothingEndsNothing(t *testing.T) {
 	n.clara()
 	b := n.signIn()
 	redirect := func(edit func(*samltest.Query)) saml.Incoming {
-		q := samltest.Query{Parameter: "SAMLRequest", Doc: n.request(), RelayState: "a/b", Pair: samltest.RSAPair("flow", 2048)}
+		q := samltest.Query{Parameter: "SAMLRequest", Doc: n.request(), RelayState: "a/b", Pair: theirPair()}
 		edit(&q)
 		return q.Incoming()
 	}
@@ -248,7 +251,7 @@ func TestALogoutRequestThatProvesNothingEndsNothing(t *testing.T) {
 		"by a stranger over POST":            {samltest.Posted("SAMLRequest", doc, idOf(doc), &stranger, nil), saml.SignatureUntrusted},
 		"another RelayState than was signed": {after(func(s string) string { return strings.Replace(s, "a%2Fb", "evil", 1) }), saml.QuerySignature},
 		"escaped anew":                       {after(func(s string) string { return strings.Replace(s, "a%2Fb", "a%2fb", 1) }), saml.QuerySignature},
-		"another person than was signed":     {samltest.Posted("SAMLRequest", doc, idOf(doc), &theirPair, func(s string) string { return strings.Replace(s, "_one", "_two", 1) }), saml.DigestMismatch},
+		"another person than was signed":     {samltest.Posted("SAMLRequest", doc, idOf(doc), new(theirPair()), func(s string) string { return strings.Replace(s, "_one", "_two", 1) }), saml.DigestMismatch},
 		"a request and an answer":            {after(func(s string) string { return s + "&SAMLResponse=x" }), saml.LogoutAmbiguous},
 		"by another issuer":                  {changed(n.saml.IdP.EntityID, "https://evil.example"), saml.IssuerWrong},
 		"for another source":                 {changed("/saml/okta/slo", "/saml/corp/slo"), saml.DestinationWrong},

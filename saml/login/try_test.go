@@ -246,7 +246,7 @@ func TestGroupsWithoutValuesLeaveOnlyWhenTheSourceSaysSo(t *testing.T) {
 				return count
 			}
 			n.browser().signIn()
-			n.groups = []string{""} // the attribute comes, with nothing in it
+			n.groups = []string{} // the attribute comes, with nothing in it
 			n.browser().signIn()
 			want := 1
 			if leave {
