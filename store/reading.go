@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"grantbridge/access"
 	"grantbridge/directory"
 )
 
@@ -119,6 +120,43 @@ func (v *View) ReadEntries(ctx context.Context, source string, yield func(ReadEn
 		e.Group, e.Body = kind != 0, bytesOf(body)
 		return yield(e)
 	}, source)
+}
+
+// ReadGroups are the groups of a directory with these ids, as they were last
+// believed.
+func (v *View) ReadGroups(ctx context.Context, source string, ids []string) ([]ReadEntry, error) {
+	return list(ctx, v, func(r row, e *ReadEntry) error {
+		var body string
+		err := r.Scan(&e.ID, &body)
+		e.Group, e.Body = true, bytesOf(body)
+		return err
+	}, `
+		SELECT e.id, e.body FROM rowset($2, id text) r
+		JOIN ldap_entries e ON e.source = $1 AND e.kind = 1 AND e.id = r.id ORDER BY e.id`, source, ids)
+}
+
+// ReadAccount is one account of a directory as it was last believed, or
+// ErrNotFound.
+func (v *View) ReadAccount(ctx context.Context, source, id string) (ReadEntry, error) {
+	e := ReadEntry{ID: id}
+	err := v.ask(ctx, `SELECT e.body FROM ldap_entries e WHERE e.source = $1 AND e.kind = 0 AND e.id = $2`, func(r row) error {
+		var body string
+		err := r.Scan(&body)
+		e.Body = bytesOf(body)
+		return err
+	}, source, id)
+	if err == nil && e.Body == nil {
+		err = ErrNotFound
+	}
+	return e, err
+}
+
+// MemberIDs are the external ids of the person's accounts in the group, in order
+// of account.
+func (v *View) MemberIDs(ctx context.Context, group directory.GroupID, person access.PersonID) (ids []string, err error) {
+	return list(ctx, v, func(r row, id *string) error { return r.Scan(id) }, `
+		SELECT a.external_id FROM members m JOIN accounts a ON a.id = m.account
+		WHERE m.group_id = $1 AND a.person = $2 AND a.deleted = 0 ORDER BY a.id`, int64(group), int64(person))
 }
 
 // SourceAccounts calls yield for each account of a source that has an external

@@ -84,7 +84,15 @@ func readState(k Kit, _ *Clock) {
 		if len(got) != 4100 || string(got[0].Body) != `{"x":1}` || !got[4099].Group {
 			k.T.Errorf("got %d entries, the first %+v", len(got), got[0])
 		}
-		return err
+		groups, gerr := v.ReadGroups(ctx, "corp", []string{"00001", "00000"})
+		if len(groups) != 1 || groups[0].ID != "00000" || string(groups[0].Body) != `{"g":1}` {
+			k.T.Errorf("got the groups %+v", groups)
+		}
+		account, aerr := v.ReadAccount(ctx, "corp", "00001")
+		if _, gone := v.ReadAccount(ctx, "corp", "00000"); string(account.Body) != `{"x":1}` || !errors.Is(gone, store.ErrNotFound) {
+			k.T.Errorf("got the account %+v; one that is gone: %v", account, gone)
+		}
+		return errors.Join(err, gerr, aerr)
 	})
 	old := lease
 	old.Epoch--
