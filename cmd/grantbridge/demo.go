@@ -23,12 +23,14 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "the whole product on this machine, with a make-believe company", Args: words(),
 		Long: `Demo serves on loopback over a store of its own, while an Okta-like and an
-Entra-like pusher send about 1,200 people and 14 groups over SCIM. Ctrl-C ends it;
-nothing leaves this machine.`,
+Entra-like pusher send about 1,200 people and 14 groups over SCIM, and an LDAP
+directory with 44 people more is read. Demo break breaks that directory. Ctrl-C
+ends it; nothing leaves this machine.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
 	}
 	c.Flags().IntVar(&d.port, "port", 8480, "`port` on 127.0.0.1; 0 takes a free one")
 	c.Flags().StringVar(&d.keep, "keep", "", "keep the data in this `directory`")
+	c.AddCommand(a.demoBreakCommand())
 	c.Flags().BoolVar(&d.once, "once", false, "push, print the summary and end")
 	return c
 }
@@ -42,6 +44,8 @@ type demoRun struct {
 	dir  string
 	org  demo.Org
 	err  error // of the show; serving has its own
+	// directory is the LDAP directory that is read.
+	directory *demo.Directory
 	// elsewhere: the environment names a store, which commands would take.
 	elsewhere bool
 }
@@ -73,10 +77,11 @@ sources:
 
 func (d *demoRun) run(ctx context.Context) error {
 	clean, err := d.prepare()
+	defer clean()
+	defer d.closeDirectory()
 	if err != nil {
 		return err
 	}
-	defer clean()
 	d.a.configFile, d.a.storeName = filepath.Join(d.dir, "config.yaml"), ""
 	_, d.elsewhere = d.a.env("GRANTBRIDGE_STORE")
 	d.a.env = withoutOurs(d.a.env)
@@ -95,11 +100,14 @@ func (d *demoRun) run(ctx context.Context) error {
 	return errors.Join(err, d.err)
 }
 
+// demoFolder begins the name of a demo's directory that nobody keeps.
+const demoFolder = "grantbridge-demo-"
+
 // prepare writes the demo's directory.
 func (d *demoRun) prepare() (clean func(), err error) {
 	d.org, clean = demo.New(), func() {}
 	if d.dir = d.keep; d.keep == "" {
-		if d.dir, err = os.MkdirTemp("", "grantbridge-demo-"); err != nil {
+		if d.dir, err = os.MkdirTemp("", demoFolder); err != nil {
 			return clean, err
 		}
 		clean = func() { _ = os.RemoveAll(d.dir) }
@@ -109,7 +117,11 @@ func (d *demoRun) prepare() (clean func(), err error) {
 	if d.dir, err = filepath.Abs(d.dir); err != nil {
 		return clean, err
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, "config.yaml"), fmt.Appendf(nil, demoConfig, d.port), 0o600); err != nil {
+	directory, err := d.openDirectory()
+	if err != nil {
+		return clean, err
+	}
+	if err := os.WriteFile(filepath.Join(d.dir, "config.yaml"), append(fmt.Appendf(nil, demoConfig, d.port), directory...), 0o600); err != nil {
 		return clean, err
 	}
 	// Rules that somebody has edited in a kept directory stay.
@@ -117,7 +129,7 @@ func (d *demoRun) prepare() (clean func(), err error) {
 	if _, err := os.Stat(rules); err == nil {
 		return clean, nil
 	}
-	return clean, os.WriteFile(rules, demo.Mapping, 0o600)
+	return clean, os.WriteFile(rules, demo.Rules(), 0o600)
 }
 
 // show pushes, and prints what came of it.
@@ -137,6 +149,11 @@ func (d *demoRun) show(ctx context.Context, s *server) error {
 	}
 	line("SCIM push", "okta-like and entra-like pushers: %s, %s, %s memberships in %.1f s, %s requests, %d errors",
 		count(t.People, "person"), count(t.Groups, "group"), thousands(t.Memberships), t.Took.Seconds(), thousands(int(t.Requests)), t.Errors)
+	read, err := d.ldapLine(ctx, g)
+	if err != nil {
+		return err
+	}
+	line("LDAP", "%s", read)
 	says, err := d.mappingLine(ctx, g)
 	if err != nil {
 		return err
@@ -144,6 +161,11 @@ func (d *demoRun) show(ctx context.Context, s *server) error {
 	line("mapping", "%s", says)
 	if err := d.token(ctx, g); err != nil {
 		return err
+	}
+	if !d.once {
+		if err := d.serveControl(ctx, s); err != nil {
+			return err
+		}
 	}
 	d.hints(line)
 	return nil
@@ -271,6 +293,8 @@ func (d *demoRun) hints(line func(string, string, ...any)) {
 		"what-can clara.moreau",
 		"group list",
 		"audit search --limit 10",
+		"explain yuki.gupta view helpdesk",
+		"demo break empty-ldap",
 	} {
 		fmt.Fprintf(out, "  %s %s --config %s\n", name, words, file)
 	}

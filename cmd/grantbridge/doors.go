@@ -121,10 +121,10 @@ func live(revoked, expires, now time.Time) bool {
 func (a *app) logger(l *config.Loaded, level *slog.LevelVar) *slog.Logger {
 	setLevel(level, l.Log.Level)
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
-	return slog.New(handler(a.err, l.Log.Format, o))
+	return slog.New(logHandler(a.err, l.Log.Format, o))
 }
 
-func handler(w io.Writer, format string, o *slog.HandlerOptions) slog.Handler {
+func logHandler(w io.Writer, format string, o *slog.HandlerOptions) slog.Handler {
 	if format == "json" {
 		return slog.NewJSONHandler(w, o)
 	}

@@ -11,7 +11,7 @@ import (
 
 // workers are what reads the directories of one generation.
 type workers struct {
-	list   []*ldapsync.Worker
+	of     map[string]*ldapsync.Worker // by source
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -19,7 +19,7 @@ type workers struct {
 // makeWorkers reads secrets and certificates, so that a configuration that does
 // not stand is refused before the old one goes.
 func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
-	ws := &workers{cancel: func() {}}
+	ws := &workers{of: map[string]*ldapsync.Worker{}, cancel: func() {}}
 	for _, name := range l.SourceNames() {
 		src := l.Sources[name]
 		if src.LDAP == nil {
@@ -34,7 +34,7 @@ func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
 		if err != nil {
 			return nil, invalid(fmt.Errorf("source %q: %w", name, err))
 		}
-		ws.list = append(ws.list, w)
+		ws.of[name] = w
 	}
 	return ws, nil
 }
@@ -42,7 +42,7 @@ func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
 // start lets the workers run until stop.
 func (ws *workers) start(ctx context.Context) {
 	ctx, ws.cancel = context.WithCancel(ctx)
-	for _, w := range ws.list {
+	for _, w := range ws.of {
 		ws.done.Go(func() { _ = w.Run(ctx) }) // it ends with ctx and has no other error
 	}
 }

@@ -104,22 +104,22 @@ func (d *Directory) StartAt(at time.Time) {
 	d.csn = max(d.csn, int(at.Sub(Epoch)/time.Second))
 }
 
-// Replace lets d hold copies of what o holds, as changes made now; what only d
-// had leaves a tombstone.
+// Replace lets d hold copies of what o holds, by one change; what only d had
+// leaves a tombstone.
 func (d *Directory) Replace(o *Directory) {
 	next := o.All("", func(*Entry) bool { return true })
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.csn++
 	kept := map[directory.EntryID]bool{}
 	byKey := make(map[string]*Entry, len(next))
 	for i, e := range next {
 		e = e.clone()
-		d.touch(e)
+		e.CSN = d.csn
 		next[i], byKey[key(e.DN)], kept[e.ID] = e, e, true
 	}
 	for _, e := range d.entries {
 		if !kept[e.ID] {
-			d.csn++
 			d.dead = append(d.dead, Tombstone{e.ID, e.DN, d.csn})
 		}
 	}
