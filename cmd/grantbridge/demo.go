@@ -154,6 +154,7 @@ func (d *demoRun) show(ctx context.Context, s *server) error {
 		return err
 	}
 	line("LDAP", "%s", read)
+	line("sign in", "%s/login as yuki.gupta, password %s", base, demo.Password)
 	says, err := d.mappingLine(ctx, g)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ const demoLDAP = `  corp-ldap:
       mode: full # few enough to read everything each time
       users: {base: "ou=people,dc=corp,dc=example"}
       groups: {base: "ou=groups,dc=corp,dc=example"}
+      password_login: {enabled: true, label: Northwind Works}
 `
 
 // openDirectory serves the demo's directory, and returns its part of the

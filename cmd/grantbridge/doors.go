@@ -39,6 +39,7 @@ func (s *server) announce() {
 	tokens := liveSCIMTokens(g.Store())
 	for _, n := range g.cfg.SourceNames() {
 		announceSource(line, base, n, g.cfg.Sources[n], tokens[n], g.closed[n])
+		announcePasswords(line, base, n, g.cfg.Sources[n].LDAP, g.closed[passwordsOf(n)])
 	}
 	announceStreams(line, base, g.cfg)
 	line("decisions", "%s/access/v1/evaluation", base)
@@ -83,6 +84,16 @@ func announceSource(line func(string, string, ...any), base, name string, c conf
 	}
 	if c.LDAP != nil {
 		line("ldap "+name, "%s every %s   grantbridge sync list --runs --source %s", c.LDAP.URL, c.LDAP.Interval, name)
+	}
+}
+
+func announcePasswords(line func(string, string, ...any), base, name string, c *config.LDAP, closed error) {
+	switch {
+	case c == nil || !c.PasswordLogin.Enabled:
+	case closed != nil:
+		line("sign-in "+name, "not served: %v", closed)
+	default:
+		line("sign-in "+name, "%s/login   with the password of the directory", base)
 	}
 }
 

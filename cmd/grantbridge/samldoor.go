@@ -20,11 +20,12 @@ import (
 // source that cannot be served is left out, with the reason: it is closed, and
 // the others go on.
 func (s *server) loginDoor(l *config.Loaded) (door *login.Door, closed map[string]error) {
-	closed = map[string]error{}
 	base := s.url(l)
 	loopback, err := login.Loopback(base)
 	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log,
 		Sessions: session.New(s.st, s.engine.Holder(), session.Config{Loopback: loopback})}
+	c.Pace, c.TrustedProxies = s.o.pace, config.Prefixes(l.TrustedProxies)
+	c.Passwords, closed = s.passwordSources(l, err)
 	for name, src := range l.Sources {
 		if src.SAML == nil {
 			continue

@@ -85,6 +85,8 @@ type auth struct {
 	Instant int64           `json:"instant,omitempty"`
 	Strong  bool            `json:"strong"`
 	Trace   string          `json:"trace"`
+	// Password: nobody else has a session to end.
+	Password bool `json:"password,omitempty"`
 }
 
 // enter finds or makes the account, does what the groups say and makes the

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -60,10 +61,16 @@ type Config struct {
 	BaseURL  string // as browsers reach it; required
 	Audience string // of forward-auth tokens; default BaseURL
 	Sources  map[string]Source
-	Sessions *session.Manager
-	Signer   *session.Signer
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Passwords are the sources whose people sign in with a password.
+	Passwords map[string]PasswordSource
+	// Pace is how long a refused password takes; default 1s.
+	Pace time.Duration
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	Sessions       *session.Manager
+	Signer         *session.Signer
+	Log            *slog.Logger
+	Now            func() time.Time
 }
 
 // Door is the handler. It may be used concurrently.
@@ -99,6 +106,9 @@ func New(engine *provision.Engine, c Config) *Door {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Pace <= 0 {
+		c.Pace = time.Second
+	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	if c.Audience == "" {
 		c.Audience = c.BaseURL
@@ -123,6 +133,7 @@ func (d *Door) routes() http.Handler {
 	adapter := handler.Adapter{Log: d.c.Log, Map: problem}
 	for pattern, f := range map[string]handler.Func{
 		"GET /login":                  d.choose,
+		"POST /login":                 d.password,
 		"GET /login/style.css":        style,
 		"GET /saml/{source}/metadata": d.metadata,
 		"GET /saml/{source}/login":    d.begin,

@@ -39,6 +39,8 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a slug of digits", "sites:\n- {id: 1, slug: \"12\"}", `slug "12"`},
 		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
 		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\"}}}", `base is missing`},
+		{"passwords of people in plaintext", "sources:\n  l: {ldap: {url: \"ldap://h\", plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `would cross the network to ldap://h unencrypted`},
+		{"passwords of people in plaintext to a fallback", "sources:\n  l: {ldap: {url: \"ldap://127.0.0.1\", fallbacks: [\"ldap://h\"], plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `to ldap://h unencrypted`},
 		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
 		{"a rate without a unit", "sources:\n  o: {scim: {rate: 50}}", `"50" is no rate`},
 		{"a network with host bits", "sources:\n  o: {scim: {allow: [203.0.113.7/24]}}", `is no network`},

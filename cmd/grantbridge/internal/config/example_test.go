@@ -25,7 +25,7 @@ func example(t *testing.T) (plain, whole *Loaded) {
 	if plain, err = Parse("config.example.yaml", text, noEnv); err != nil {
 		t.Fatalf("the example is refused:\n%v", err)
 	}
-	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|provision|idp_initiated|label|domains|mfa|certificate_file|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|published_key_files|streams|matomo|delivery|audience|events|sources|endpoint|authorization_file|- \{id):.*)$`)
+	commented := regexp.MustCompile(`(?m)^( *)# ((?:saml|corp-ldap|ldap|metadata_file|metadata_url|entity_id|subject|groups_attribute|provision|idp_initiated|label|domains|mfa|certificate_file|groups|lifecycle|url|ca_file|fallbacks|cert_file|key_file|server_name|plaintext|bind|kind|mode|canaries|limits|full_every|full_after|shrink|page|idle|timeout|bind_dn|bind_password|bind_password_file|users|interval|password_login|published_key_files|streams|matomo|delivery|audience|events|sources|endpoint|authorization_file|- \{id):.*)$`)
 	full := commented.ReplaceAllStringFunc(string(text), func(l string) string { return strings.Replace(l, "# ", "", 1) })
 	full = strings.Replace(full, "sites: []\n", "sites:\n", 1)
 	full = strings.Replace(full, `signing_key_file: ""`, "signing_key_file: events.pem", 1)
