@@ -243,14 +243,27 @@ func (s *Store) KeepRun(ctx context.Context, run SyncRun, keep int) (SyncRun, er
 
 // Runs lists the last reports, newest first; of all sources when source is "".
 func (v *View) Runs(ctx context.Context, source string, limit int) ([]SyncRun, error) {
-	runs, err := list(ctx, v, func(r row, run *SyncRun) error {
-		var started, ended int64
-		var report string
-		err := r.Scan(&run.ID, &run.Source, &run.State, &started, &ended, &report)
-		run.Started, run.Ended, run.Report = timeOf(started), timeOf(ended), bytesOf(report)
-		return err
-	}, `
+	runs, err := list(ctx, v, scanRun, `
 		SELECT r.id, r.source, r.state, r.started, r.ended, r.report
 		FROM ldap_runs r WHERE r.source = $1 OR CAST($1 AS TEXT) = '' ORDER BY r.id DESC LIMIT $2`, source, int64(limit))
 	return slices.Clip(runs), err
+}
+
+func scanRun(r row, run *SyncRun) error {
+	var started, ended int64
+	var report string
+	err := r.Scan(&run.ID, &run.Source, &run.State, &started, &ended, &report)
+	run.Started, run.Ended, run.Report = timeOf(started), timeOf(ended), bytesOf(report)
+	return err
+}
+
+// LastRuns are of each source the last report and the last of a run that was
+// applied or found nothing to do, in order of source and age.
+func (v *View) LastRuns(ctx context.Context) ([]SyncRun, error) {
+	return list(ctx, v, scanRun, `
+		SELECT r.id, r.source, r.state, r.started, r.ended, r.report
+		FROM ldap_runs r
+		WHERE r.id IN (SELECT max(x.id) FROM ldap_runs x GROUP BY x.source)
+			OR r.id IN (SELECT max(y.id) FROM ldap_runs y WHERE y.state IN ('applied', 'unchanged') GROUP BY y.source)
+		ORDER BY r.source, r.id`)
 }

@@ -134,6 +134,20 @@ func runs(k Kit, c *Clock) {
 		}
 		return err
 	})
+	if _, err := k.S.KeepRun(ctx, store.SyncRun{Source: "a", State: "failed", Started: c.T, Ended: c.T, Report: []byte(`{}`)}, 3); err != nil {
+		k.T.Fatal(err)
+	}
+	k.Read(func(v *store.View) error {
+		last, err := v.LastRuns(ctx)
+		var got []string
+		for _, r := range last {
+			got = append(got, r.Source+" "+r.State)
+		}
+		if want := []string{"a unchanged", "a failed", "b applied"}; !slices.Equal(got, want) {
+			k.T.Errorf("the last runs are %q, want %q", got, want)
+		}
+		return err
+	})
 }
 
 func sourceRows(k Kit, _ *Clock) {
