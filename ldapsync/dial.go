@@ -86,8 +86,8 @@ func loopback(u *url.URL) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// local reports whether what is said to the server is not heard by others.
-func local(server string) bool {
+// Local reports whether what is said to the server is not heard by others.
+func Local(server string) bool {
 	u, err := url.Parse(server)
 	return err == nil && (u.Scheme == "ldapi" || u.Scheme == "ldaps" || loopback(u))
 }

@@ -233,7 +233,7 @@ func Test04And05IncrementsAndFaultsEndWhereAFullReadingDoes(t *testing.T) {
 			var script []string
 			for range rapid.IntRange(1, 6).Draw(t, "readings") {
 				for range rapid.IntRange(0, 3).Draw(t, "edits") {
-					script = append(script, d.Edit(drawn{t}))
+					script = append(script, ldaptest.Edit(d, drawn{t}))
 				}
 				s.Wire.Cut = rapid.SampledFrom([]int{0, 0, 900, 2500}).Draw(t, "cut")
 				if delta, err := try(c, state); err == nil {

@@ -88,12 +88,15 @@ func NewPasswords(c Config, a Attempts) (*Passwords, error) {
 }
 
 // Check answers whose login and password these are. address is the client's,
-// for the limiter. Its error is a *Refusal, which is ErrRefused, or says that
+// for the limiter; of one that is empty only the account's attempts are bounded.
+// Its error is a *Refusal, which is ErrRefused, or says that
 // the directory cannot be asked: then nobody is let in.
 func (p *Passwords) Check(ctx context.Context, address, login, password string) (SignedIn, error) {
 	login = strings.TrimSpace(login)
 	account := "account " + directory.Fold(strings.Join(strings.Fields(login), " "))
-	address = "address " + address
+	if address != "" {
+		address = "address " + address
+	}
 	// An attempt counts before it is made: a thousand at once are a thousand.
 	if !p.admit(account, address) {
 		return SignedIn{}, &Refusal{Reason: "limited"}
@@ -217,8 +220,22 @@ func (p *Passwords) admit(account, address string) bool {
 		return false
 	}
 	p.failed[account] = append(p.failed[account], p.cfg.Now())
-	p.failed[address] = append(p.failed[address], p.cfg.Now())
+	if address != "" {
+		p.failed[address] = append(p.failed[address], p.cfg.Now())
+	}
 	return true
+}
+
+// Remember takes over the attempts that another checker of the same source has
+// counted, as after a new configuration.
+func (p *Passwords) Remember(old *Passwords) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, at := range old.failed {
+		p.failed[key] = slices.Clone(at)
+	}
 }
 
 // forget ends the account's count, and takes one attempt off the address's.
@@ -251,7 +268,7 @@ func (p *Passwords) tidy(key string) {
 // allLocal reports whether no server is on another machine.
 func allLocal(servers []string) bool {
 	for _, s := range servers {
-		if !local(s) {
+		if !Local(s) {
 			return false
 		}
 	}

@@ -38,8 +38,8 @@ type WorkerOptions struct {
 	Log      *slog.Logger
 }
 
-// ErrBusy: another process is reading the source just now.
-var ErrBusy = errors.New("another process is just reading this source")
+// ErrBusy is provision.ErrBusy.
+var ErrBusy = provision.ErrBusy
 
 const (
 	// leaseTime is how long a run that stopped answering blocks the others.
@@ -296,17 +296,18 @@ func (w *Worker) failed(err error) *provision.SyncReport {
 	unproven, isUnproven := errors.AsType[*directory.UnprovenError](err)
 	switch {
 	case isFault:
-		p.Server = fault.Server
+		p.Server, p.Cause = fault.Server, fault.Stage
 		p.Says = []string{fault.Words()}
 	case isUnproven:
+		p.Cause = "unproven"
 		for _, why := range unproven.Why {
 			p.Says = append(p.Says, fmt.Sprintf("the reading of %s is not believed: %s", unproven.Leg, why))
 		}
 	case errors.Is(err, store.ErrFenced):
-		p.Says = []string{"another process took over; it finishes what was begun"}
+		p.Cause, p.Says = "taken_over", []string{"another process took over; it finishes what was begun"}
 		return p
 	default:
-		p.Says = []string{err.Error(), "what was begun is finished by the next run"}
+		p.Cause, p.Says = "store", []string{err.Error(), "what was begun is finished by the next run"}
 		return p
 	}
 	p.Says = append(p.Says, "nothing was changed")

@@ -157,7 +157,7 @@ func TestTheStoreFollowsTheDirectory(t *testing.T) {
 			for round := range 12 {
 				var edits []string
 				for range r.IntN(6) {
-					edits = append(edits, o.dir.Edit(r))
+					edits = append(edits, ldaptest.Edit(o.dir, r))
 				}
 				if r.IntN(3) == 0 {
 					o.broken(r)

@@ -78,6 +78,7 @@ type Engine struct {
 	knownMu   sync.Mutex
 	lastKnown map[string]*Known // of directories that this process reads
 	approvers map[string]Approver
+	runs      map[string]*RunCounts // of this process, by source
 }
 
 // New makes an engine on st and loads the first snapshot.
@@ -91,7 +92,7 @@ func New(ctx context.Context, st *store.Store, c Config) (*Engine, error) {
 		bursts:    map[string]*rate.Limiter{},
 		heard:     map[string]time.Time{},
 		lastKnown: map[string]*Known{},
-		approvers: map[string]Approver{},
+		approvers: map[string]Approver{}, runs: map[string]*RunCounts{},
 	}
 	e.config.Store(&c)
 	if err := e.putSources(ctx, c.Sources); err != nil {

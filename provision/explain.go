@@ -37,10 +37,12 @@ type Explanation struct {
 
 // ExplainedGrant is one rule that gives, or would.
 type ExplainedGrant struct {
-	Rule         string     `json:"rule"`
-	Kind         string     `json:"kind"`
-	Role         string     `json:"role"`
-	Scope        string     `json:"scope"`
+	Rule  string `json:"rule"`
+	Kind  string `json:"kind"`
+	Role  string `json:"role"`
+	Scope string `json:"scope"`
+	// Via names the groups that bring it; of a directory's groups in groups the
+	// whole way: "Line-1 → Plant-Lyon → Manufacturing".
 	Via          []string   `json:"via"`
 	Source       string     `json:"source"`
 	Until        *time.Time `json:"until"`
@@ -110,6 +112,7 @@ func (e *Engine) Explain(ctx context.Context, q Question) (*Explanation, error) 
 	for _, g := range x.Grants {
 		out.Grants = append(out.Grants, e.explainGrant(g))
 	}
+	e.nesting(ctx, a.person.ID, x.Grants, out.Grants)
 	for _, r := range x.Restriction {
 		out.Restrictions = append(out.Restrictions, e.explainRestriction(r))
 	}

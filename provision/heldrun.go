@@ -2,13 +2,17 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"grantbridge/store"
 )
 
+// ErrBusy: another process is reading the source just now.
+var ErrBusy = errors.New("another process is just reading this source")
+
 // Approver reads a source's directory again and does exactly the plan with the
-// hash, or nothing (store.ErrPrecondition).
+// hash, or nothing (store.ErrPrecondition, ErrBusy).
 type Approver func(ctx context.Context, by store.By, hash string) error
 
 // Approves says who does the held plans of a source's directory in this process;

@@ -32,6 +32,11 @@ type SyncReport struct {
 	Counts   SyncCounts `json:"counts"`
 	Urgent   SyncCounts `json:"urgent,omitzero"` // done although the rest is held
 
+	// Cause says why a run failed: the stage of the fault (connect, tls, bind,
+	// users, …), unproven, taken_over or store. Limits are those that hold a plan.
+	Cause  string   `json:"cause,omitempty"`
+	Limits []string `json:"limits,omitempty"`
+
 	Effect Effect `json:"effect"`
 	Hash   string `json:"hash,omitempty"` // of the plan
 	Hold   int64  `json:"hold,omitempty"`
@@ -120,6 +125,7 @@ func (p *SyncReport) describe(out *Reconciled) {
 		say("would change: %s", p.Counts)
 	case SyncHeld:
 		for _, b := range out.Plan.Breaches {
+			p.Limits = append(p.Limits, b.Limit)
 			say("held: %s", b.Says)
 		}
 		if p.Urgent != (SyncCounts{}) {
@@ -190,6 +196,7 @@ func (e *Engine) KeepReport(ctx context.Context, p *SyncReport) error {
 		return fmt.Errorf("keep the report: %w", err)
 	}
 	p.ID = run.ID
+	e.count(p)
 	return nil
 }
 

@@ -1,10 +1,9 @@
 package scim
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
+
+	"grantbridge/internal/handler"
 )
 
 // admissible refuses requests from addresses that the source does not send from.
@@ -13,8 +12,8 @@ func (c *call) admissible() error {
 	if len(allow) == 0 {
 		return nil
 	}
-	from := clientAddress(c.r, c.TrustedProxies)
-	if within(from, allow) {
+	from := handler.ClientAddress(c.r, c.TrustedProxies)
+	if handler.Within(from, allow) {
 		return nil
 	}
 	if !from.IsValid() {
@@ -23,48 +22,8 @@ func (c *call) admissible() error {
 	return refuse(http.StatusForbidden, "%s may not send for this source; add it to `allow` in the configuration, or look at trusted_proxies", from)
 }
 
-// clientAddress is where a request comes from: the peer or, when the peer is a
-// trusted proxy, the last address in X-Forwarded-For that is not one. What stands
-// before that address anybody may have written. It is invalid when a trusted
-// proxy says nothing that can be read.
-func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	peer := addressOf(r.RemoteAddr)
-	if !within(peer, trusted) {
-		return peer
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop := addressOf(strings.TrimSpace(hops[i]))
-		if !hop.IsValid() || !within(hop, trusted) {
-			return hop
-		}
-	}
-	return netip.Addr{}
-}
-
-// addressOf reads an address with or without a port.
-func addressOf(s string) netip.Addr {
-	if host, _, err := net.SplitHostPort(s); err == nil {
-		s = host
-	}
-	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Unmap().WithZone("")
-}
-
-func within(a netip.Addr, prefixes []netip.Prefix) bool {
-	for _, p := range prefixes {
-		if a.IsValid() && p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
 func (c *call) address() string {
-	if a := clientAddress(c.r, c.TrustedProxies); a.IsValid() {
+	if a := handler.ClientAddress(c.r, c.TrustedProxies); a.IsValid() {
 		return a.String()
 	}
 	return ""

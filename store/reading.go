@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"grantbridge/access"
 	"grantbridge/directory"
 )
 
@@ -121,6 +122,43 @@ func (v *View) ReadEntries(ctx context.Context, source string, yield func(ReadEn
 	}, source)
 }
 
+// ReadGroups are the groups of a directory with these ids, as they were last
+// believed.
+func (v *View) ReadGroups(ctx context.Context, source string, ids []string) ([]ReadEntry, error) {
+	return list(ctx, v, func(r row, e *ReadEntry) error {
+		var body string
+		err := r.Scan(&e.ID, &body)
+		e.Group, e.Body = true, bytesOf(body)
+		return err
+	}, `
+		SELECT e.id, e.body FROM rowset($2, id text) r
+		JOIN ldap_entries e ON e.source = $1 AND e.kind = 1 AND e.id = r.id ORDER BY e.id`, source, ids)
+}
+
+// ReadAccount is one account of a directory as it was last believed, or
+// ErrNotFound.
+func (v *View) ReadAccount(ctx context.Context, source, id string) (ReadEntry, error) {
+	e := ReadEntry{ID: id}
+	err := v.ask(ctx, `SELECT e.body FROM ldap_entries e WHERE e.source = $1 AND e.kind = 0 AND e.id = $2`, func(r row) error {
+		var body string
+		err := r.Scan(&body)
+		e.Body = bytesOf(body)
+		return err
+	}, source, id)
+	if err == nil && e.Body == nil {
+		err = ErrNotFound
+	}
+	return e, err
+}
+
+// MemberIDs are the external ids of the person's accounts in the group, in order
+// of account.
+func (v *View) MemberIDs(ctx context.Context, group directory.GroupID, person access.PersonID) (ids []string, err error) {
+	return list(ctx, v, func(r row, id *string) error { return r.Scan(id) }, `
+		SELECT a.external_id FROM members m JOIN accounts a ON a.id = m.account
+		WHERE m.group_id = $1 AND a.person = $2 AND a.deleted = 0 ORDER BY a.id`, int64(group), int64(person))
+}
+
 // SourceAccounts calls yield for each account of a source that has an external
 // id, without Values, in order of id; those with one of the external ids only,
 // unless that is nil.
@@ -205,14 +243,27 @@ func (s *Store) KeepRun(ctx context.Context, run SyncRun, keep int) (SyncRun, er
 
 // Runs lists the last reports, newest first; of all sources when source is "".
 func (v *View) Runs(ctx context.Context, source string, limit int) ([]SyncRun, error) {
-	runs, err := list(ctx, v, func(r row, run *SyncRun) error {
-		var started, ended int64
-		var report string
-		err := r.Scan(&run.ID, &run.Source, &run.State, &started, &ended, &report)
-		run.Started, run.Ended, run.Report = timeOf(started), timeOf(ended), bytesOf(report)
-		return err
-	}, `
+	runs, err := list(ctx, v, scanRun, `
 		SELECT r.id, r.source, r.state, r.started, r.ended, r.report
 		FROM ldap_runs r WHERE r.source = $1 OR CAST($1 AS TEXT) = '' ORDER BY r.id DESC LIMIT $2`, source, int64(limit))
 	return slices.Clip(runs), err
+}
+
+func scanRun(r row, run *SyncRun) error {
+	var started, ended int64
+	var report string
+	err := r.Scan(&run.ID, &run.Source, &run.State, &started, &ended, &report)
+	run.Started, run.Ended, run.Report = timeOf(started), timeOf(ended), bytesOf(report)
+	return err
+}
+
+// LastRuns are of each source the last report and the last of a run that was
+// applied or found nothing to do, in order of source and age.
+func (v *View) LastRuns(ctx context.Context) ([]SyncRun, error) {
+	return list(ctx, v, scanRun, `
+		SELECT r.id, r.source, r.state, r.started, r.ended, r.report
+		FROM ldap_runs r
+		WHERE r.id IN (SELECT max(x.id) FROM ldap_runs x GROUP BY x.source)
+			OR r.id IN (SELECT max(y.id) FROM ldap_runs y WHERE y.state IN ('applied', 'unchanged') GROUP BY y.source)
+		ORDER BY r.source, r.id`)
 }

@@ -46,6 +46,9 @@ func newMetrics(engine *provision.Engine, c Config) *metrics {
 	status := &statusCollector{engine: engine, conf: c}
 	c.Registry.Unregister(status) // of the engine before a reload
 	c.Registry.MustRegister(status)
+	directories := &directoryCollector{engine: engine, conf: c}
+	c.Registry.Unregister(directories)
+	c.Registry.MustRegister(directories)
 	return m
 }
 

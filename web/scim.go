@@ -18,29 +18,8 @@ import (
 
 // manager lets in who may do access:manage on the platform.
 func (d *door) manager(r *http.Request) error {
-	secret, p := bearer(r)
-	if p != nil {
-		return p
-	}
-	person, credential, err := d.engine.Authenticate(secret)
-	if err != nil {
-		return unauthenticated(`the token is not valid, or not any more`, err)
-	}
-	may := d.engine.Holder().Check(access.Request{
-		Person: person, Credential: credential, Site: access.Global, Action: d.action(access.ManageAction), At: d.conf.Now(),
-	})
-	switch {
-	case may.Allowed:
-		return nil
-	case may.Code == access.Stale:
-		return &handler.Problem{Status: http.StatusServiceUnavailable, Code: "stale", RetryAfter: time.Second,
-			Detail: "the grant store has not been heard from for too long to know who may; try again"}
-	case may.Code == access.Revoked, may.Code == access.ExpiredToken:
-		return unauthenticated("the token is not valid any more", nil)
-	}
-	return &handler.Problem{Status: http.StatusForbidden, Code: "forbidden",
-		Challenge: `Bearer realm="grantbridge", error="insufficient_scope", scope="` + access.ManageAction + `"`,
-		Detail:    "this token may not read SCIM requests (" + may.Code.String() + "); it needs " + access.ManageAction + " on the whole platform"}
+	_, err := d.authorised(r, access.ManageAction)
+	return err
 }
 
 // scimRequest is a request on the wire.
@@ -68,6 +47,13 @@ func requestOf(r store.SCIMRequest) scimRequest {
 		r.Status, r.Revision, r.Changed, r.Moved, r.Says, r.Detail}
 }
 
+// requestList is a page of them.
+type requestList struct {
+	Requests []scimRequest `json:"requests"`
+	// Before asks for the next page, when there is one.
+	Before int64 `json:"before,omitempty"`
+}
+
 // mostRequests bounds a page of them.
 const mostRequests = 1000
 
@@ -88,11 +74,7 @@ func (d *door) scimRequests(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := struct {
-		Requests []scimRequest `json:"requests"`
-		// Before asks for the next page, when there is one.
-		Before int64 `json:"before,omitempty"`
-	}{Requests: make([]scimRequest, len(found))}
+	out := requestList{Requests: make([]scimRequest, len(found))}
 	for i, q := range found {
 		out.Requests[i] = requestOf(q)
 	}

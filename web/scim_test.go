@@ -26,7 +26,7 @@ func TestSCIMRequestsAreForThoseWhoManageAccessEverywhere(t *testing.T) {
 			return nil, store.ErrNotFound
 		}
 	})
-	w.caller("desk", "superuser")
+	w.caller("desk", "superuser", "access:manage")
 	at := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
 	w.must(w.store.AppendSCIMLog(t.Context(), []store.SCIMRequest{
 		{At: at, Request: "r1", Source: "okta", Method: "POST", Status: 201, Detail: []byte(`{"path":"/Users"}`)},

@@ -68,12 +68,15 @@ func New(engine *provision.Engine, c Config) http.Handler {
 	return handler.RequestID(handler.Secure(strings.HasPrefix(c.BaseURL, "https://"), d.routes()))
 }
 
-func (d *door) routes() http.Handler {
-	mux := http.NewServeMux()
-	for _, route := range []struct {
-		method, path string
-		f            handler.Func
-	}{
+// route is one line of the table.
+type route struct {
+	method, path string
+	f            handler.Func
+}
+
+// table is every route; those below /api/v1 stand in operations too.
+func (d *door) table() []route {
+	return []route{
 		{"POST", "/access/v1/evaluation", d.evaluation},
 		{"POST", "/access/v1/evaluations", d.evaluations},
 		{"POST", "/access/v1/search/subject", d.searchSubject},
@@ -83,10 +86,22 @@ func (d *door) routes() http.Handler {
 		{"GET", "/api/v1/scim/requests", d.scimRequests},
 		{"GET", "/api/v1/scim/requests/{id}", d.scimRequest},
 		{"POST", "/api/v1/scim/requests/{id}/replay", d.scimReplay},
+		{"GET", "/api/v1/sources/{source}/runs", d.runs},
+		{"GET", "/api/v1/sources/{source}/runs/{id}", d.run},
+		{"GET", "/api/v1/plans", d.plans},
+		{"GET", "/api/v1/plans/{id}", d.plan},
+		{"POST", "/api/v1/plans/{id}/apply", d.applyPlan},
+		{"POST", "/api/v1/plans/{id}/discard", d.discardPlan},
+		{"GET", openAPIPath, d.openAPI},
 		{"GET", "/healthz", d.health},
 		{"GET", "/readyz", d.ready},
 		{"GET", "/metrics", d.scrape()},
-	} {
+	}
+}
+
+func (d *door) routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range d.table() {
 		a := handler.Adapter{Log: d.conf.Log, Map: problem, Seen: d.metrics.seen(route.path)}
 		mux.Handle(route.path, a.Handler(only(route.method, route.f)))
 	}

@@ -82,7 +82,7 @@ func (w *world) newEngine() *provision.Engine {
 	w.t.Helper()
 	c, err := access.NewCatalogue("certification", []access.Action{
 		{Name: "read", Level: access.View}, {Name: "delete", Level: access.Admin}, {Name: "site:create", Level: access.Superuser},
-		{Name: "decisions:ask"}, {Name: "decisions:explain"},
+		{Name: "decisions:ask"}, {Name: "decisions:explain"}, {Name: "access:manage"},
 	}, nil)
 	w.must(err)
 	e, err := provision.New(w.t.Context(), w.store, provision.Config{

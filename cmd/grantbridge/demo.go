@@ -23,13 +23,15 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "the whole product on this machine, with a make-believe company", Args: words(),
 		Long: `Demo serves on loopback over a store of its own, while an Okta-like and an
-Entra-like pusher send about 1,200 people and 14 groups over SCIM. A SAML identity
-provider of its own, on the port above, lets you sign in as any of Okta's people.
-Ctrl-C ends it; nothing leaves this machine.`,
+Entra-like pusher send about 1,200 people and 14 groups over SCIM, and an LDAP
+directory with 44 people more is read. A SAML identity provider of its own, on the
+port above, lets you sign in as any of Okta's people. Demo break breaks the
+directory. Ctrl-C ends it; nothing leaves this machine.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
 	}
 	c.Flags().IntVar(&d.port, "port", 8480, "`port` on 127.0.0.1; 0 takes a free one")
 	c.Flags().StringVar(&d.keep, "keep", "", "keep the data in this `directory`")
+	c.AddCommand(a.demoBreakCommand())
 	c.Flags().BoolVar(&d.once, "once", false, "push, print the summary and end")
 	return c
 }
@@ -44,6 +46,8 @@ type demoRun struct {
 	org  demo.Org
 	idp  *demo.IdP
 	err  error // of the show; serving has its own
+	// directory is the LDAP directory that is read.
+	directory *demo.Directory
 	// elsewhere: the environment names a store, which commands would take.
 	elsewhere bool
 }
@@ -76,6 +80,8 @@ sources:
 
 func (d *demoRun) run(ctx context.Context) error {
 	clean, err := d.prepare()
+	defer clean()
+	defer d.closeDirectory()
 	if err != nil {
 		return err
 	}
@@ -102,11 +108,14 @@ func (d *demoRun) run(ctx context.Context) error {
 	return errors.Join(err, d.err)
 }
 
+// demoFolder begins the name of a demo's directory that nobody keeps.
+const demoFolder = "grantbridge-demo-"
+
 // prepare writes the demo's directory.
 func (d *demoRun) prepare() (clean func(), err error) {
 	d.org, clean = demo.New(), func() {}
 	if d.dir = d.keep; d.keep == "" {
-		if d.dir, err = os.MkdirTemp("", "grantbridge-demo-"); err != nil {
+		if d.dir, err = os.MkdirTemp("", demoFolder); err != nil {
 			return clean, err
 		}
 		clean = func() { _ = os.RemoveAll(d.dir) }
@@ -116,7 +125,11 @@ func (d *demoRun) prepare() (clean func(), err error) {
 	if d.dir, err = filepath.Abs(d.dir); err != nil {
 		return clean, err
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, "config.yaml"), fmt.Appendf(nil, demoConfig, d.port), 0o600); err != nil {
+	directory, err := d.openDirectory()
+	if err != nil {
+		return clean, err
+	}
+	if err := os.WriteFile(filepath.Join(d.dir, "config.yaml"), append(fmt.Appendf(nil, demoConfig, d.port), directory...), 0o600); err != nil {
 		return clean, err
 	}
 	// Rules that somebody has edited in a kept directory stay.
@@ -124,7 +137,7 @@ func (d *demoRun) prepare() (clean func(), err error) {
 	if _, err := os.Stat(rules); err == nil {
 		return clean, nil
 	}
-	return clean, os.WriteFile(rules, demo.Mapping, 0o600)
+	return clean, os.WriteFile(rules, demo.Rules(), 0o600)
 }
 
 // show pushes, and prints what came of it.
@@ -148,6 +161,12 @@ func (d *demoRun) show(ctx context.Context, s *server) error {
 	}
 	line("SCIM push", "okta-like and entra-like pushers: %s, %s, %s memberships in %.1f s, %s requests, %d errors",
 		count(t.People, "person"), count(t.Groups, "group"), thousands(t.Memberships), t.Took.Seconds(), thousands(int(t.Requests)), t.Errors)
+	read, err := d.ldapLine(ctx, g)
+	if err != nil {
+		return err
+	}
+	line("LDAP", "%s", read)
+	line("sign in", "%s/login as yuki.gupta, password %s", base, demo.Password)
 	says, err := d.mappingLine(ctx, g)
 	if err != nil {
 		return err
@@ -158,6 +177,11 @@ func (d *demoRun) show(ctx context.Context, s *server) error {
 	}
 	if err := d.visit(ctx, base, line); err != nil {
 		return err
+	}
+	if !d.once {
+		if err := d.serveControl(ctx, s); err != nil {
+			return err
+		}
 	}
 	d.hints(line)
 	return nil
@@ -285,6 +309,8 @@ func (d *demoRun) hints(line func(string, string, ...any)) {
 		"what-can clara.moreau",
 		"group list",
 		"audit search --limit 10",
+		"explain yuki.gupta view helpdesk",
+		"demo break empty-ldap",
 	} {
 		fmt.Fprintf(out, "  %s %s --config %s\n", name, words, file)
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/ldapsync"
 	"grantbridge/provision"
 	"grantbridge/store"
 )
@@ -183,25 +185,54 @@ func (d *doctor) sources(ctx context.Context, b *bridge) {
 		}
 		if c.LDAP != nil {
 			d.lastRun(ctx, b, n)
+			d.passwords(b, n)
 		}
 	}
 }
 
-// lastRun says what became of the last run of a source's directory.
+// lastRun says how the reading of a source's directory stands.
 func (d *doctor) lastRun(ctx context.Context, b *bridge, name string) {
-	last, err := b.Reports(ctx, name, 1)
-	switch {
-	case err != nil:
-		d.fail("source "+name, "%s", explainError(err))
-	case len(last) == 0:
+	all, err := b.Directories(ctx)
+	i := slices.IndexFunc(all, func(s provision.DirectoryStatus) bool { return s.Source == name })
+	if err != nil || i < 0 {
+		if err != nil {
+			d.fail("source "+name, "%s", explainError(err))
+			return
+		}
 		d.warn("source "+name, "its directory was never read; grantbridge ldap check --source %s", name)
-	case last[0].State == provision.SyncFailed:
-		d.fail("source "+name, "its directory is not read since %s: %s", when(last[0].Started), strings.Join(last[0].Says, "; "))
-	case last[0].State == provision.SyncHeld:
-		d.warn("source "+name, "a run is held: %s", strings.Join(last[0].Says, "; "))
-	default:
-		d.ok("source "+name, "%s at %s: %s", last[0].State, when(last[0].Ended), strings.Join(last[0].Says, "; "))
+		return
 	}
+	last, good := all[i].Last, "nothing was ever taken over"
+	if g := all[i].Good; g.ID != 0 {
+		good = "what is known is of " + when(g.Ended)
+	}
+	says := strings.Join(last.Says, "; ")
+	switch {
+	case last.State == provision.SyncFailed:
+		d.fail("source "+name, "its directory is not read since %s, %s: %s", when(last.Started), good, says)
+	case last.State == provision.SyncHeld:
+		d.warn("source "+name, "a run is held, %s: %s", good, says)
+	case now().Sub(last.Ended) > 3*durationOf(b.cfg.Sources[name].LDAP.Interval):
+		d.warn("source "+name, "its directory was last read at %s, though it should be every %s; is grantbridge serve running?", when(last.Ended), b.cfg.Sources[name].LDAP.Interval)
+	default:
+		d.ok("source "+name, "%s at %s: %s", last.State, when(last.Ended), says)
+	}
+}
+
+// passwords says whether a source that should take passwords can.
+func (d *doctor) passwords(b *bridge, name string) {
+	if !b.cfg.Sources[name].LDAP.PasswordLogin.Enabled {
+		return
+	}
+	c, err := b.cfg.Directory(name)
+	if err == nil {
+		_, err = ldapsync.NewPasswords(c, b.cfg.PasswordAttempts(name))
+	}
+	if err != nil {
+		d.fail("source "+name, "takes no passwords: %s", explainError(err))
+		return
+	}
+	d.ok("source "+name, "takes passwords at /login; %d wrong ones for a name within %s, and the directory is not asked", b.cfg.PasswordAttempts(name).Account, b.cfg.Sources[name].LDAP.PasswordLogin.Window)
 }
 
 // endings warns of SCIM credentials that end within 30 days.

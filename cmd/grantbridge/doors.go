@@ -38,7 +38,9 @@ func (s *server) announce() {
 	fmt.Fprintf(s.app.out, "grantbridge %s · %s · revision %d\n", version(), config.MaskDSN(g.cfg.Store), g.Status().Revision)
 	tokens := liveSCIMTokens(g.Store())
 	for _, n := range g.cfg.SourceNames() {
-		announceSource(line, base, n, g.cfg.Sources[n], tokens[n], g.signIn.Load().closed[n])
+		closed := g.signIn.Load().closed
+		announceSource(line, base, n, g.cfg.Sources[n], tokens[n], closed[n])
+		announcePasswords(line, base, n, g.cfg.Sources[n].LDAP, closed[passwordsOf(n)])
 	}
 	announceStreams(line, base, g.cfg)
 	line("decisions", "%s/access/v1/evaluation", base)
@@ -97,6 +99,16 @@ func announceSource(line func(string, string, ...any), base, name string, c conf
 	}
 }
 
+func announcePasswords(line func(string, string, ...any), base, name string, c *config.LDAP, closed error) {
+	switch {
+	case c == nil || !c.PasswordLogin.Enabled:
+	case closed != nil:
+		line("sign-in "+name, "not served: %v", closed)
+	default:
+		line("sign-in "+name, "%s/login   with the password of the directory", base)
+	}
+}
+
 func mappingLine(g *generation) string {
 	v := g.Status().MappingVersion
 	if v == 0 {
@@ -132,10 +144,10 @@ func live(revoked, expires, now time.Time) bool {
 func (a *app) logger(l *config.Loaded, level *slog.LevelVar) *slog.Logger {
 	setLevel(level, l.Log.Level)
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
-	return slog.New(handler(a.err, l.Log.Format, o))
+	return slog.New(logHandler(a.err, l.Log.Format, o))
 }
 
-func handler(w io.Writer, format string, o *slog.HandlerOptions) slog.Handler {
+func logHandler(w io.Writer, format string, o *slog.HandlerOptions) slog.Handler {
 	if format == "json" {
 		return slog.NewJSONHandler(w, o)
 	}

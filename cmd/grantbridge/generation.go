@@ -13,6 +13,7 @@ import (
 	"grantbridge/internal/session"
 	"grantbridge/mapping"
 	"grantbridge/provision"
+	"grantbridge/saml/login"
 	"grantbridge/scim"
 	"grantbridge/scim/inspect"
 	"grantbridge/store"
@@ -80,6 +81,8 @@ func (s *server) generate(ctx context.Context, l *config.Loaded) (*generation, e
 		return nil, fmt.Errorf("read the metadata of identity providers: %w", err)
 	}
 	g.providers = s.oidcProviders(l)
+	_, unsafe := login.Loopback(s.url(l))
+	g.providers.passwords, g.providers.shut = s.passwordSources(l, unsafe)
 	for _, p := range g.providers.made {
 		ws.also = append(ws.also, func(ctx context.Context) { s.followProvider(ctx, p) })
 	}

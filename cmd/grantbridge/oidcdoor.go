@@ -16,17 +16,20 @@ import (
 	"grantbridge/saml/oidc"
 )
 
-// providers are OpenID providers, by source.
+// providers are who people sign in with and what outlives other metadata: OpenID
+// providers and directories that check passwords, by source.
 type providers struct {
-	made   map[string]*oidc.Provider
-	unmade map[string]error // why one could not be
+	made      map[string]*oidc.Provider
+	unmade    map[string]error // why one could not be
+	passwords map[string]login.PasswordSource
+	shut      map[string]error // why one takes none
 }
 
 // oidcProviders are those of all sources that are not disabled, with what those
 // before them have read. They are asked nothing here: run does that, and one that
 // is down closes its own door only.
 func (s *server) oidcProviders(l *config.Loaded) providers {
-	all := providers{map[string]*oidc.Provider{}, map[string]error{}}
+	all := providers{made: map[string]*oidc.Provider{}, unmade: map[string]error{}}
 	old := s.live.Load()
 	for name, src := range l.Sources {
 		if src.OIDC == nil || src.Disabled {

@@ -32,10 +32,11 @@ type signIn struct {
 // source that cannot be served is left out, with the reason: it is closed, and
 // the others go on.
 func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata, ps providers) *signIn {
-	out := &signIn{closed: map[string]error{}, fetched: fetched}
+	out := &signIn{closed: maps.Clone(ps.shut), fetched: fetched}
 	base := s.url(l)
 	loopback, err := login.Loopback(base)
-	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback)}
+	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Passwords: ps.passwords, Pace: s.o.pace, TrustedProxies: config.Prefixes(l.TrustedProxies),
+		Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback)}
 	for name, src := range l.Sources {
 		if src.SAML == nil && src.OIDC == nil || src.Disabled {
 			continue
@@ -80,7 +81,8 @@ func (s *server) sessions(l *config.Loaded, loopback bool) *session.Manager {
 	return session.New(s.st, s.engine.Holder(), session.Config{Loopback: loopback, Idle: durationOf(l.Sessions.Idle), Lifetime: durationOf(l.Sessions.Lifetime),
 		Open: func(source string) bool {
 			src := l.Sources[source]
-			return (src.SAML != nil || src.OIDC != nil) && !src.Disabled
+			passwords := src.LDAP != nil && src.LDAP.PasswordLogin.Enabled
+			return (src.SAML != nil || src.OIDC != nil || passwords) && !src.Disabled
 		}})
 }
 

@@ -20,7 +20,7 @@ func editDirectory(ts *testscript.TestScript, _ bool, args []string) {
 	dn := func(login string) string { return "uid=" + login + "," + ldaptest.People }
 	switch word {
 	case "serve":
-		*s = *ldaptest.Serve(ldaptest.Scaffold(), ldaptest.OpenLDAP) //nolint:govet // it is not used yet
+		*s = *ldaptest.Serve(ldaptest.Scaffold(), ldaptest.OpenLDAP)
 		s.Dir.Refint = true
 		url, err := s.Listen()
 		ts.Check(err)

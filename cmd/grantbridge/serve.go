@@ -21,6 +21,7 @@ import (
 
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/internal/session"
+	"grantbridge/ldapsync"
 	"grantbridge/provision"
 	"grantbridge/saml/login"
 	"grantbridge/scim/events"
@@ -66,6 +67,7 @@ func set(to *string, value string) {
 type serveOptions struct {
 	over    func(*config.Loaded) // flags, which outrank the file
 	quiet   bool                 // do not print the doors
+	pace    time.Duration        // how long a refused password takes; 0 is the door's
 	started func(context.Context, *server)
 }
 
@@ -85,14 +87,16 @@ type server struct {
 	cursorKey []byte
 	// verifiers of signed tokens, by source, whose keys outlive a reload.
 	verifiers map[string]verifier
-	inspect   *inspect.Log
-	registry  *prometheus.Registry
-	log       *slog.Logger
-	level     *slog.LevelVar
-	ln        net.Listener
-	live      atomic.Pointer[generation]
-	draining  atomic.Bool
-	work      sync.WaitGroup
+	// checkers of passwords, by source, whose counts outlive a reload.
+	checkers map[string]*ldapsync.Passwords
+	inspect  *inspect.Log
+	registry *prometheus.Registry
+	log      *slog.Logger
+	level    *slog.LevelVar
+	ln       net.Listener
+	live     atomic.Pointer[generation]
+	draining atomic.Bool
+	work     sync.WaitGroup
 }
 
 const (
@@ -135,7 +139,7 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {
 	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text()),
-		verifiers: map[string]verifier{}, registry: prometheus.NewRegistry()}
+		verifiers: map[string]verifier{}, checkers: map[string]*ldapsync.Passwords{}, registry: prometheus.NewRegistry()}
 	s.log = a.logger(l, s.level)
 	var err error
 	if s.ln, err = net.Listen("tcp", l.Listen); err != nil {

@@ -12,8 +12,8 @@ import (
 // workers are what reads the directories of one generation, and the metadata of
 // its identity providers.
 type workers struct {
-	list   []*ldapsync.Worker
-	also   []func(context.Context) // what else runs until then
+	of     map[string]*ldapsync.Worker // by source
+	also   []func(context.Context)     // what else runs until then
 	feeds  *feeds
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -22,7 +22,7 @@ type workers struct {
 // makeWorkers reads secrets and certificates, so that a configuration that does
 // not stand is refused before the old one goes.
 func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
-	ws := &workers{cancel: func() {}}
+	ws := &workers{of: map[string]*ldapsync.Worker{}, cancel: func() {}}
 	for _, name := range l.SourceNames() {
 		src := l.Sources[name]
 		if src.LDAP == nil || src.Disabled {
@@ -37,7 +37,7 @@ func (s *server) makeWorkers(l *config.Loaded) (*workers, error) {
 		if err != nil {
 			return nil, invalid(fmt.Errorf("source %q: %w", name, err))
 		}
-		ws.list = append(ws.list, w)
+		ws.of[name] = w
 	}
 	var err error
 	ws.feeds, err = s.newFeeds(l)
@@ -50,7 +50,7 @@ func (ws *workers) start(ctx context.Context) {
 	for _, run := range ws.also {
 		ws.done.Go(func() { run(ctx) })
 	}
-	for _, w := range ws.list {
+	for _, w := range ws.of {
 		ws.done.Go(func() { _ = w.Run(ctx) }) // it ends with ctx and has no other error
 	}
 	ws.done.Go(func() { ws.feeds.run(ctx) })

@@ -3,47 +3,10 @@ package ldaptest
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Random is what generating needs; a *rand.Rand and rapid give it.
 type Random interface{ IntN(n int) int }
-
-// The places of a generated directory.
-const (
-	People = "ou=people," + Suffix
-	Groups = "ou=groups," + Suffix
-	// Elsewhere is outside of what a test reads.
-	Elsewhere = "ou=elsewhere," + Suffix
-)
-
-// Scaffold is a directory with its places and nobody in them.
-func Scaffold() *Directory {
-	d := New()
-	for _, dn := range []string{People, Groups, Elsewhere} {
-		d.Add(dn, "objectClass", "organizationalUnit", "ou", dn[3:strings.IndexByte(dn, ',')])
-	}
-	return d
-}
-
-// Person adds a person below People and returns the DN.
-func (d *Directory) Person(login string) string {
-	dn := "uid=" + login + "," + People
-	d.Add(dn, "objectClass", "inetOrgPerson", "uid", login, "cn", login, "sn", login, "displayName", "Dr. "+login,
-		"mail", login+"@corp.example", "userAccountControl", "512", "sAMAccountName", login)
-	return dn
-}
-
-// Group adds a groupOfNames below Groups and returns the DN.
-func (d *Directory) Group(name string, members ...string) string {
-	dn := "cn=" + name + "," + Groups
-	attrs := []string{"objectClass", "groupOfNames", "cn", name}
-	for _, m := range members {
-		attrs = append(attrs, "member", m)
-	}
-	d.Add(dn, attrs...)
-	return dn
-}
 
 // Generate makes a random directory of up to so many people and groups; groups
 // have people, groups and names of nobody in them, in circles too.
@@ -53,14 +16,14 @@ func Generate(r Random, people, groups int) *Directory {
 		d.Person(fmt.Sprintf("p%d", i))
 	}
 	for i := range 1 + r.IntN(groups) {
-		d.Group(fmt.Sprintf("g%d", i), d.someMembers(r)...)
+		d.Group(fmt.Sprintf("g%d", i), someMembers(d, r)...)
 	}
 	return d
 }
 
-func (d *Directory) someMembers(r Random) []string {
-	all := d.below(People)
-	all = append(append(all, d.below(Groups)...), "uid=ghost,"+Elsewhere)
+func someMembers(d *Directory, r Random) []string {
+	all := below(d, People)
+	all = append(append(all, below(d, Groups)...), "uid=ghost,"+Elsewhere)
 	out := []string{all[r.IntN(len(all))]}
 	for range r.IntN(6) {
 		if m := all[r.IntN(len(all))]; !slices.Contains(out, m) {
@@ -70,7 +33,7 @@ func (d *Directory) someMembers(r Random) []string {
 	return out
 }
 
-func (d *Directory) below(base string) []string {
+func below(d *Directory, base string) []string {
 	var out []string
 	for _, e := range d.All(base, func(e *Entry) bool { return e.DN != base }) {
 		out = append(out, e.DN)
@@ -79,15 +42,15 @@ func (d *Directory) below(base string) []string {
 }
 
 // Edit changes the directory at random once and says how.
-func (d *Directory) Edit(r Random) string {
-	people, groups := d.below(People), d.below(Groups)
+func Edit(d *Directory, r Random) string {
+	people, groups := below(d, People), below(d, Groups)
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
 	fresh := fmt.Sprint("n", d.CSN())
 	switch n := r.IntN(11); {
 	case n == 0:
 		return "new person " + d.Person(fresh)
 	case n == 1:
-		return "new group " + d.Group(fresh, d.someMembers(r)...)
+		return "new group " + d.Group(fresh, someMembers(d, r)...)
 	case n == 2 && len(people) > 1:
 		dn := pick(people)
 		d.Delete(dn)
@@ -117,7 +80,7 @@ func (d *Directory) Edit(r Random) string {
 		return "move " + from + " to " + to
 	default:
 		dn := pick(groups)
-		d.Set(dn, "member", d.someMembers(r)...)
+		d.Set(dn, "member", someMembers(d, r)...)
 		return "members of " + dn
 	}
 }

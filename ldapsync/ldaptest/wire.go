@@ -1,7 +1,6 @@
 package ldaptest
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
 )
@@ -19,9 +18,8 @@ type Wire struct {
 // wire is a connection whose outgoing bytes are spoilt.
 type wire struct {
 	net.Conn
-	w       Wire
-	sent    int
-	secured *tls.Conn // after StartTLS
+	w    Wire
+	sent int
 }
 
 // Write sends what Wire leaves of p.

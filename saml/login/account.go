@@ -67,6 +67,8 @@ type auth struct {
 	Instant int64           `json:"instant,omitempty"`
 	Strong  bool            `json:"strong"`
 	Trace   string          `json:"trace"`
+	// Password: nobody else has a session to end.
+	Password bool `json:"password,omitempty"`
 }
 
 // entry is how somebody comes in: raising the session of old, or with a new one.

@@ -153,9 +153,7 @@ func (d *Door) finish(w http.ResponseWriter, r *http.Request) error {
 	if no != nil {
 		return d.refuse(w, r, p.Trace, no)
 	}
-	if before, err := d.c.Sessions.Find(r.Context(), old); err == nil {
-		_, _ = d.c.Sessions.End(r.Context(), "signed in again", before.ID)
-	}
+	d.endBefore(r)
 	d.c.Sessions.SetCookie(w, handle)
 	http.Redirect(w, r, d.after(from.Return), http.StatusSeeOther)
 	return nil

@@ -55,6 +55,7 @@ func (d *Door) choose(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	v := chooseView{Return: back}
+	v.Forms, v.Token = d.passwordForms(w, r)
 	for _, n := range d.names() {
 		v.Mail = v.Mail || len(d.c.Sources[n].Domains) > 0
 		v.Ways = append(v.Ways, way{d.label(n), beginURL(d.c.Sources[n].protocol(), n, back)})
@@ -64,6 +65,9 @@ func (d *Door) choose(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Door) label(name string) string {
 	if l := d.c.Sources[name].Label; l != "" {
+		return l
+	}
+	if l := d.c.Passwords[name].Label; l != "" {
 		return l
 	}
 	return name

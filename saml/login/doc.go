@@ -2,6 +2,7 @@
 // what browsers and identity providers reach.
 //
 //	browser   GET  /login                   choose a source, or say an e-mail address
+//	browser   POST /login                   name and password, for sources that take them
 //	browser   GET  /saml/{source}/login     a request goes out; the browser gets a secret
 //	IdP       POST /saml/{source}/acs       verified and parked; 303 to
 //	browser   GET  /oidc/{source}/login     the same, to an OpenID provider
@@ -22,6 +23,9 @@
 // but does with the GET after it: so the ACS gives no session, and /finish gives
 // one only to the browser that began. Whose account it is, decide says: by the
 // exact subject and nothing else, and never one that has left.
+//
+// A password is checked by a Checker, which is the directory: it is never kept,
+// and every refusal looks alike and takes the same time.
 //
 // Every attempt has an id of words. The person reads a sentence and the id; the
 // administrator reads under it what was expected, what came and what to change.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -66,8 +67,14 @@ type Config struct {
 	BaseURL  string // as browsers reach it; required
 	Audience string // of forward-auth tokens; default BaseURL
 	Sources  map[string]Source
-	Sessions *session.Manager
-	Signer   *session.Signer
+	// Passwords are the sources whose people sign in with a password.
+	Passwords map[string]PasswordSource
+	// Pace is how long a refused password takes; default 1s.
+	Pace time.Duration
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	Sessions       *session.Manager
+	Signer         *session.Signer
 	// Kept, when given, is told of every attempt that came to something.
 	Kept func(source, outcome string, reason signin.Reason)
 	Log  *slog.Logger
@@ -110,6 +117,9 @@ func New(engine *provision.Engine, c Config) *Door {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Pace <= 0 {
+		c.Pace = time.Second
+	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	if c.Audience == "" {
 		c.Audience = c.BaseURL
@@ -134,6 +144,7 @@ func (d *Door) routes() http.Handler {
 	adapter := handler.Adapter{Log: d.c.Log, Map: problem}
 	for pattern, f := range map[string]handler.Func{
 		"GET /login":                             d.choose,
+		"POST /login":                            d.password,
 		"GET /login/style.css":                   asset("style.css", "text/css; charset=utf-8"),
 		"GET /login/post.js":                     asset("post.js", "text/javascript; charset=utf-8"),
 		"GET /login/me.js":                       asset("me.js", "text/javascript; charset=utf-8"),

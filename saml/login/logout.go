@@ -45,7 +45,7 @@ func (d *Door) logout(w http.ResponseWriter, r *http.Request) error {
 func (d *Door) askIdP(w http.ResponseWriter, r *http.Request, s *session.Session) error {
 	var a auth
 	src, ok := d.c.Sources[s.Source]
-	if !ok || json.Unmarshal(s.Auth, &a) != nil {
+	if !ok || json.Unmarshal(s.Auth, &a) != nil || a.Password {
 		return d.signedOut(w, "")
 	}
 	if src.OIDC != nil {

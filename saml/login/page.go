@@ -29,7 +29,11 @@ type (
 		Return string
 		Ways   []way
 		Mail   bool
+		Forms  []signInForm
+		Token  string // of the forms
 	}
+	// signInForm is a form for name and password.
+	signInForm  struct{ Source, Label string }
 	refusedView struct{ Says, Trace string }
 	siteView    struct{ Site, Level, Token, Why, Until string }
 	tokenView   struct{ Name, Prefix, Ceiling, Until, Used string }

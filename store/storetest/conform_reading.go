@@ -84,7 +84,15 @@ func readState(k Kit, _ *Clock) {
 		if len(got) != 4100 || string(got[0].Body) != `{"x":1}` || !got[4099].Group {
 			k.T.Errorf("got %d entries, the first %+v", len(got), got[0])
 		}
-		return err
+		groups, gerr := v.ReadGroups(ctx, "corp", []string{"00001", "00000"})
+		if len(groups) != 1 || groups[0].ID != "00000" || string(groups[0].Body) != `{"g":1}` {
+			k.T.Errorf("got the groups %+v", groups)
+		}
+		account, aerr := v.ReadAccount(ctx, "corp", "00001")
+		if _, gone := v.ReadAccount(ctx, "corp", "00000"); string(account.Body) != `{"x":1}` || !errors.Is(gone, store.ErrNotFound) {
+			k.T.Errorf("got the account %+v; one that is gone: %v", account, gone)
+		}
+		return errors.Join(err, gerr, aerr)
 	})
 	old := lease
 	old.Epoch--
@@ -123,6 +131,20 @@ func runs(k Kit, c *Clock) {
 		got, err := v.Runs(ctx, "", 10)
 		if len(got) != 6 || got[1].State != "unchanged" {
 			k.T.Errorf("got %+v", got)
+		}
+		return err
+	})
+	if _, err := k.S.KeepRun(ctx, store.SyncRun{Source: "a", State: "failed", Started: c.T, Ended: c.T, Report: []byte(`{}`)}, 3); err != nil {
+		k.T.Fatal(err)
+	}
+	k.Read(func(v *store.View) error {
+		last, err := v.LastRuns(ctx)
+		var got []string
+		for _, r := range last {
+			got = append(got, r.Source+" "+r.State)
+		}
+		if want := []string{"a unchanged", "a failed", "b applied"}; !slices.Equal(got, want) {
+			k.T.Errorf("the last runs are %q, want %q", got, want)
 		}
 		return err
 	})

@@ -43,6 +43,8 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a slug of digits", "sites:\n- {id: 1, slug: \"12\"}", `slug "12"`},
 		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
 		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\"}}}", `base is missing`},
+		{"passwords of people in plaintext", "sources:\n  l: {ldap: {url: \"ldap://h\", plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `would cross the network to ldap://h unencrypted`},
+		{"passwords of people in plaintext to a fallback", "sources:\n  l: {ldap: {url: \"ldap://127.0.0.1\", fallbacks: [\"ldap://h\"], plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `to ldap://h unencrypted`},
 		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
 		{"a misspelt key of saml", "sources:\n  o: {saml: {metadata_file: f, login_tll: 5m}}", `c.yaml:2:32: unknown key "login_tll"; did you mean "login_ttl"?`},
 		{"a form of groups that is none", "sources:\n  o: {saml: {metadata_file: f, groups_form: dns}}", `no groups_form "dns"; did you mean dn?`},

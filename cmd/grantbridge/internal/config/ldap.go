@@ -42,6 +42,18 @@ type LDAP struct {
 	Page             int          `yaml:"page" jsonschema_description:"entries asked for at a time"`
 	Idle             Duration     `yaml:"idle" jsonschema_description:"a connection without progress for so long is given up"`
 	Timeout          Duration     `yaml:"timeout" jsonschema_description:"and a reading that takes longer"`
+
+	PasswordLogin PasswordLogin `yaml:"password_login" jsonschema_description:"people sign in at /login with the password that the directory knows"`
+}
+
+// PasswordLogin is how people sign in with a password of their directory.
+type PasswordLogin struct {
+	Enabled           bool     `yaml:"enabled" jsonschema_description:"true takes passwords; over TLS only"`
+	Label             string   `yaml:"label" jsonschema_description:"text above the form; empty is the source's name"`
+	Ceiling           string   `yaml:"ceiling" jsonschema_description:"most that such a session carries" jsonschema:"enum=inherit,enum=noaccess,enum=view,enum=write,enum=admin"`
+	Attempts          int      `yaml:"attempts" jsonschema_description:"failed attempts for one name within window; keep it below the directory's own lock-out"`
+	AttemptsByAddress int      `yaml:"attempts_by_address" jsonschema_description:"and from one address"`
+	Window            Duration `yaml:"window" jsonschema_description:"how long attempts count"`
 }
 
 // LDAPUsers says where people are. Attributes default by kind.
@@ -91,12 +103,14 @@ func (l *LDAP) setDefaults() {
 		orElse(&l.Users.Filter, "(&(objectCategory=person)(objectClass=user))")
 	}
 	orElse(&l.Users.Filter, "(objectClass=inetOrgPerson)")
-	for d, def := range map[*Duration]time.Duration{&l.Interval: 10 * time.Minute, &l.FullEvery: 24 * time.Hour, &l.Idle: 30 * time.Second, &l.Timeout: time.Hour} {
+	p := &l.PasswordLogin
+	orElse(&p.Ceiling, "inherit")
+	for d, def := range map[*Duration]time.Duration{&p.Window: 15 * time.Minute, &l.Interval: 10 * time.Minute, &l.FullEvery: 24 * time.Hour, &l.Idle: 30 * time.Second, &l.Timeout: time.Hour} {
 		if *d == 0 {
 			*d = Duration(def)
 		}
 	}
-	for n, def := range map[*int]int{&l.FullAfter: 500, &l.Page: 1000, &l.Limits.Few: 3, &l.Limits.NewSuperusers: 2} {
+	for n, def := range map[*int]int{&p.Attempts: 4, &p.AttemptsByAddress: 50, &l.FullAfter: 500, &l.Page: 1000, &l.Limits.Few: 3, &l.Limits.NewSuperusers: 2} {
 		if *n == 0 {
 			*n = def
 		}
@@ -122,6 +136,7 @@ func checkLDAP(d *strict.Document, at string, l *LDAP) {
 	oneOf(d, at+".kind", l.Kind, ldapKinds)
 	oneOf(d, at+".mode", l.Mode, ldapModes)
 	l.checkBind(d, at)
+	l.checkPasswords(d, at)
 	required(d, at+".users.base", l.Users.Base)
 	required(d, at+".groups.base", l.Groups.Base)
 	checkFilter(d, at+".users.filter", l.Users.Filter)
@@ -151,6 +166,24 @@ func (l *LDAP) checkBind(d *strict.Document, at string) {
 	}
 	if (l.CertFile == "") != (l.KeyFile == "") {
 		d.Problem(at+".cert_file", "cert_file and key_file are given together")
+	}
+}
+
+// checkPasswords refuses what would send passwords of people over a network in
+// the clear, whatever is allowed for the account that reads.
+func (l *LDAP) checkPasswords(d *strict.Document, at string) {
+	p, at := l.PasswordLogin, at+".password_login"
+	oneOf(d, at+".ceiling", p.Ceiling, []string{"inherit", "noaccess", "view", "write", "admin"})
+	if p.Attempts < 1 || p.AttemptsByAddress < 1 || p.Window < Duration(time.Minute) {
+		d.Problem(at, "attempts and attempts_by_address must be 1 or more, window 1m or more")
+	}
+	if !p.Enabled || !l.Plaintext {
+		return
+	}
+	for _, server := range l.servers() {
+		if !ldapsync.Local(server) {
+			d.Problem(at+".enabled", "with plaintext: true the passwords of people would cross the network to %s unencrypted; use ldaps://, or ldap:// with StartTLS and without plaintext", server)
+		}
 	}
 }
 
@@ -207,6 +240,12 @@ func (l *LDAP) certificates(out *ldapsync.Config) error {
 		out.Certificate = &pair
 	}
 	return nil
+}
+
+// PasswordAttempts are the bounds of guessing at a source.
+func (l *Loaded) PasswordAttempts(source string) ldapsync.Attempts {
+	p := l.Sources[source].LDAP.PasswordLogin
+	return ldapsync.Attempts{Account: p.Attempts, Address: p.AttemptsByAddress, Window: time.Duration(p.Window)}
 }
 
 // SyncLimits are the bounds of a run of the source's directory.

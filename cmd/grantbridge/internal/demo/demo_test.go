@@ -4,6 +4,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -53,5 +54,22 @@ func TestTheExampleAtTheTopIsTheDemosMapping(t *testing.T) {
 	}
 	if string(top) != string(Mapping) {
 		t.Error("mapping.example.yaml differs; cp cmd/grantbridge/internal/demo/mapping.yaml mapping.example.yaml")
+	}
+}
+
+func TestTheRulesOfTheDemoAreTheExampleAndThoseOfTheWorks(t *testing.T) {
+	rules := string(Rules())
+	if strings.Count(rules, "\ntests:\n") != 1 || !strings.Contains(rules, "{id: works,") || !strings.HasPrefix(rules, string(Mapping)[:1000]) {
+		t.Errorf("the rules are\n%s", rules)
+	}
+	taken := map[string]bool{}
+	for _, p := range New().People {
+		taken[p.Login] = true
+	}
+	for _, l := range WorksLogins(New()) {
+		if taken[l] {
+			t.Errorf("%s is in the works and elsewhere", l)
+		}
+		taken[l] = true
 	}
 }

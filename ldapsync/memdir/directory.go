@@ -1,10 +1,11 @@
-package ldaptest
+package memdir
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"grantbridge/directory"
 )
@@ -95,6 +96,36 @@ func New() *Directory {
 	return d
 }
 
+// StartAt lets the next change be no earlier than at, so that a directory that
+// is made again, by another process, is not behind what it was.
+func (d *Directory) StartAt(at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.csn = max(d.csn, int(at.Sub(Epoch)/time.Second))
+}
+
+// Replace lets d hold copies of what o holds, by one change; what only d had
+// leaves a tombstone.
+func (d *Directory) Replace(o *Directory) {
+	next := o.All("", func(*Entry) bool { return true })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.csn++
+	kept := map[directory.EntryID]bool{}
+	byKey := make(map[string]*Entry, len(next))
+	for i, e := range next {
+		e = e.clone()
+		e.CSN = d.csn
+		next[i], byKey[key(e.DN)], kept[e.ID] = e, e, true
+	}
+	for _, e := range d.entries {
+		if !kept[e.ID] {
+			d.dead = append(d.dead, Tombstone{e.ID, e.DN, d.csn})
+		}
+	}
+	d.entries, d.byKey, d.ids = next, byKey, max(d.ids, o.ids)
+}
+
 func key(dn string) string {
 	d, err := directory.ParseDN(dn)
 	if err != nil {
@@ -109,7 +140,7 @@ func (d *Directory) Add(dn string, attrs ...string) directory.EntryID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byKey[key(dn)] != nil {
-		panic(fmt.Sprintf("ldaptest: %q is there already", dn))
+		panic(fmt.Sprintf("memdir: %q is there already", dn))
 	}
 	d.ids++
 	e := &Entry{DN: dn, Attrs: map[string][]string{}}
@@ -154,7 +185,7 @@ func (d *Directory) edit(dn string, f func(*Entry)) {
 	defer d.mu.Unlock()
 	old := d.byKey[key(dn)]
 	if old == nil {
-		panic(fmt.Sprintf("ldaptest: no %q", dn))
+		panic(fmt.Sprintf("memdir: no %q", dn))
 	}
 	e := old.clone()
 	f(e)
@@ -180,7 +211,7 @@ func (d *Directory) Delete(dn string) {
 	e := d.byKey[key(dn)]
 	if e == nil {
 		d.mu.Unlock()
-		panic(fmt.Sprintf("ldaptest: no %q", dn))
+		panic(fmt.Sprintf("memdir: no %q", dn))
 	}
 	d.csn++
 	d.dead = append(d.dead, Tombstone{e.ID, e.DN, d.csn})

@@ -1,4 +1,4 @@
-package ldaptest
+package memdir
 
 // The encoder of answers: bytes, so that faults may be put on any of them.
 

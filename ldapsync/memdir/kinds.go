@@ -1,4 +1,4 @@
-package ldaptest
+package memdir
 
 import (
 	"fmt"
@@ -11,16 +11,16 @@ import (
 // Epoch is the time of change 0; each change is a second later.
 var Epoch = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
+const stampLayout = "20060102150405"
+
 func csnText(n int) string {
-	return Epoch.Add(time.Duration(n)*time.Second).Format("20060102150405") + fmt.Sprintf(".%06dZ#000000#000#000000", n)
+	return Epoch.Add(time.Duration(n)*time.Second).Format(stampLayout) + ".000000Z#000000#000#000000"
 }
 
 func csnNumber(s string) (int, bool) {
-	_, rest, ok := strings.Cut(s, ".")
-	if !ok || len(rest) < 6 {
-		return 0, false
-	}
-	n, err := strconv.Atoi(rest[:6])
+	stamp, _, _ := strings.Cut(s, ".")
+	at, err := time.Parse(stampLayout, stamp)
+	n := int(at.Sub(Epoch) / time.Second)
 	return n, err == nil && csnText(n) == s
 }
 
@@ -29,7 +29,7 @@ func (s *Server) values(e *Entry, name string) []string {
 	if e.ID.IsZero() {
 		return e.Values(name)
 	}
-	changed := Epoch.Add(time.Duration(e.CSN) * time.Second).Format("20060102150405Z")
+	changed := Epoch.Add(time.Duration(e.CSN) * time.Second).Format(stampLayout + "Z")
 	switch lower := strings.ToLower(name); {
 	case lower == "modifytimestamp":
 		return []string{changed}
