@@ -166,7 +166,7 @@ func (p *planner) login(id directory.EntryID) string {
 	if a := p.next.Account(id); a != nil && a.Login != "" {
 		return a.Login
 	}
-	if a, ok := p.st.accounts[id]; ok && a.Login != "" {
+	if a, ok := p.st.differ[id]; ok && a.Login != "" {
 		return a.Login
 	}
 	return id.String()
