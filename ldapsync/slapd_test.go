@@ -114,6 +114,13 @@ func (s *slapd) delete(dn string) {
 	s.must(s.admin.Del(ldaplib.NewDelRequest(dn, nil)))
 }
 
+func (s *slapd) value(dn, attribute string) string {
+	s.t.Helper()
+	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: dn, Filter: "(objectClass=*)", Attributes: []string{attribute}})
+	s.must(err)
+	return res.Entries[0].GetAttributeValue(attribute)
+}
+
 func (s *slapd) removeAll() {
 	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: s.base, Scope: ldaplib.ScopeWholeSubtree, Filter: "(objectClass=*)", Attributes: []string{"1.1"}})
 	if err != nil {

@@ -3,6 +3,8 @@
 # private OpenLDAP on loopback with folders and ports of their own, started and
 # stopped here.
 #
+# With GRANTBRIDGE_ALL=1 a private Samba, too, as an Active Directory.
+#
 #   scripts/test.sh          all of it; GOTESTFLAGS are handed on to go test
 #   scripts/test.sh format   only that every Go file is formatted
 set -euo pipefail
@@ -22,11 +24,15 @@ go vet ./...
 if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd >/dev/null 2>&1; then
 	apt-get update -q >&2 # an image's package lists are empty or old
 fi
-trap 'scripts/postgres.sh stop 2>/dev/null; scripts/slapd.sh stop 2>/dev/null' EXIT
+trap 'scripts/postgres.sh stop 2>/dev/null; scripts/slapd.sh stop 2>/dev/null; [ -z "${samba:-}" ] || scripts/samba.sh stop 2>/dev/null' EXIT
 dsn=$(scripts/postgres.sh)
 slapd=$(scripts/slapd.sh)
+samba=
+if [ "${GRANTBRIDGE_ALL:-}" = 1 ]; then
+	samba=$(scripts/samba.sh)
+fi
 
 # GRANTBRIDGE_REQUIRE_SERVERS makes a test that misses its server fail; without
 # it, it skips.
-GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" GRANTBRIDGE_TEST_SLAPD="$slapd" \
+GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" GRANTBRIDGE_TEST_SLAPD="$slapd" GRANTBRIDGE_TEST_SAMBA="$samba" \
 	go test -timeout 25m ${GOTESTFLAGS:-} ./...
