@@ -3,10 +3,10 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test check test-all fuzz bench bench-cycle clean
+.PHONY: help build test check test-all test-389ds fuzz bench bench-cycle clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## the binary, ./grantbridge
 	CGO_ENABLED=0 go build -trimpath -o grantbridge ./cmd/grantbridge
@@ -20,10 +20,13 @@ check: ## quick: formatting, vet, staticcheck, house rules, documents
 	go run $(STATICCHECK) ./...
 	go test ./internal/...
 
-test-all: check ## the long one: race detector, seeded faults, every fuzz test for a minute, bench builds
+test-all: check ## the long one: race detector, Samba, seeded faults, sixty kills, every fuzz test for a minute, bench builds
 	GRANTBRIDGE_ALL=1 GOTESTFLAGS=-race scripts/test.sh
 	$(MAKE) fuzz
 	cd bench && go vet ./... && go test ./...
+
+test-389ds: ## the LDAP tests against a real 389 Directory Server
+	url=$$(scripts/389ds.sh) && { GRANTBRIDGE_TEST_389DS="$$url" go test -count 1 -v -run DS389 ./ldapsync; code=$$?; scripts/389ds.sh stop; exit $$code; }
 
 FUZZTIME ?= 1m
 
@@ -43,4 +46,6 @@ clean: ## what the targets left
 	-scripts/postgres.sh stop
 	-scripts/slapd.sh stop
 	-scripts/simplesamlphp.sh stop
+	-scripts/samba.sh stop
+	-scripts/389ds.sh stop
 	rm -rf .cache grantbridge

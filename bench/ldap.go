@@ -109,14 +109,15 @@ type ldapCost struct {
 
 const ldapRounds = 3
 
-func ldapRun(address string) error {
+// newLDAPBench is the directory that scripts/slapd.sh printed.
+func newLDAPBench(address, source string) (*ldapBench, error) {
 	rest, ok := strings.CutPrefix(address, "ldap://")
 	host, query, _ := strings.Cut(rest, "/")
 	if !ok {
-		return fmt.Errorf("%q is no URL of scripts/slapd.sh", address)
+		return nil, fmt.Errorf("%q is no URL of scripts/slapd.sh", address)
 	}
 	b := &ldapBench{addr: host, cfg: ldapsync.Config{
-		Source: "bench", Servers: []string{"ldap://" + host}, Plaintext: true,
+		Source: source, Servers: []string{"ldap://" + host}, Plaintext: true,
 		Bind:   ldapsync.Bind{DN: "cn=reader," + ldapSuffix, Password: "secret"},
 		Users:  ldapsync.Users{Base: "ou=people," + ldapSuffix},
 		Groups: ldapsync.Groups{Base: "ou=groups," + ldapSuffix},
@@ -124,6 +125,14 @@ func ldapRun(address string) error {
 	if _, folder, ok := strings.Cut(query, "folder="); ok {
 		text, _ := os.ReadFile(filepath.Join(folder, "pid"))
 		b.pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	return b, nil
+}
+
+func ldapRun(address string) error {
+	b, err := newLDAPBench(address, "bench")
+	if err != nil {
+		return err
 	}
 	load, _ := os.ReadFile("/proc/loadavg")
 	fmt.Printf("%s, %s/%s, %d CPUs, load %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.TrimSpace(string(load)))

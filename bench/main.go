@@ -11,6 +11,7 @@
 //	go run . scim     one member of ten and of 100,000, beside elimity's server
 //	go run . follow   from a commit to the snapshot of another process
 //	go run . cycle --users 100000 --memberships 1000000
+//	go run . ldapsync URL   whole runs of the LDAP worker, into the store
 //
 // Every answer is compared with the executable specification of the grant model
 // (accesstest.Index); a peer that answers otherwise is not a peer, and the
@@ -30,10 +31,11 @@ import (
 
 func main() {
 	commands := map[string]func(args []string) error{
-		"store": runStore, "scim": runSCIM, "cycle": runCycle, "follow": runFollow,
+		"store": runStore, "scim": runSCIM, "cycle": runCycle, "follow": runFollow, "ldapsync": runLDAPSync,
 		// The processes that the others start.
-		"serve-child":  func(args []string) error { return serveChild(args[0]) },
-		"follow-child": func(args []string) error { return followChild(args[0]) },
+		"serve-child":    func(args []string) error { return serveChild(args[0]) },
+		"follow-child":   func(args []string) error { return followChild(args[0]) },
+		"ldapsync-child": ldapSyncChild,
 	}
 	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
 		exit(commands[os.Args[1]](os.Args[2:]))

@@ -175,18 +175,23 @@ func (m *merger) account(old, now *ReadAccount) *ReadAccount {
 
 // credible is now without what hiding an attribute would feign.
 func (m *merger) credible(old, now *ReadAccount) *ReadAccount {
+	if now.Primary != old.Primary {
+		m.touchPrimary(old.Primary)
+		m.touchPrimary(now.Primary)
+	}
+	noLogin := now.Login == "" && old.Login != ""
+	noFlag := now.Activity == ActivityUnknown && old.Activity != ActivityUnknown
+	if !noLogin && !noFlag {
+		return now
+	}
 	a := *now
-	if a.Login == "" && old.Login != "" {
+	if noLogin {
 		m.doubt(a.ID, a.DN, false, "its login is not shown any more; it was %q", old.Login)
 		a.Login = old.Login
 	}
-	if a.Activity == ActivityUnknown && old.Activity != ActivityUnknown {
+	if noFlag {
 		m.doubt(a.ID, a.DN, false, "whether it is disabled is not shown any more")
 		a.Activity, a.Disabler = old.Activity, old.Disabler
-	}
-	if a.Primary != old.Primary {
-		m.touchPrimary(old.Primary)
-		m.touchPrimary(a.Primary)
 	}
 	return &a
 }

@@ -100,6 +100,8 @@ func (e *Error) Words() string {
 		return "the server sent a message longer than max_message: raise it, if you have groups that large"
 	case e.Stage == "bind" && code == ldaplib.LDAPResultInvalidCredentials:
 		return "the directory refuses bind_dn or its password" + adSays(text) + "; nothing is repeated, so that the account is not locked"
+	case code == ldaplib.LDAPResultAuthMethodNotSupported && e.Stage == "bind":
+		return "the directory does not take this way to bind: for EXTERNAL give cert_file and key_file of a certificate that it trusts, or use ldapi:// (" + text + ")"
 	case code == ldaplib.LDAPResultUnwillingToPerform && e.Stage == "bind":
 		return "the directory refuses the account that reads: it is inactivated or locked (" + text + ")"
 	case code == ldaplib.LDAPResultStrongAuthRequired, code == ldaplib.LDAPResultConfidentialityRequired:

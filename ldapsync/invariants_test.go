@@ -1,14 +1,5 @@
 package ldapsync
 
-// The invariants of reading, numbered as in the design. Those of planning and
-// applying are tested where that is done, under these names:
-//
-//	Test01SyncingAgainWritesNoRow             Test13RowsOfOthersNeverChange
-//	Test04TheStoreConverges                   Test14NobodySeesAThirdState
-//	Test06KilledAnywhereEndsTheSame           Test16AnUnattendedRunIsBounded
-//	Test07TwoLeadersAreOne                    Test17AHashAppliesExactlyItsPlan
-//	Test24CountsOfReportPlanAndAuditAreEqual
-
 import (
 	"context"
 	"errors"

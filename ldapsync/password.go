@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,7 +167,7 @@ func (p *Passwords) find(s *session, login string) (*directory.ReadAccount, *Ref
 	case directory.Fold(a.Login) != directory.Fold(login):
 		return nil, &Refusal{"unknown", fmt.Errorf("the directory takes %q for %q", login, a.Login)}
 	case !a.ActiveAt(s.cfg.Now()):
-		return a, &Refusal{"disabled", errors.New(a.Disabler)}
+		return a, &Refusal{"disabled", errors.New(cmp.Or(a.Disabler, "it has expired"))}
 	}
 	return a, nil
 }

@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type slapd struct {
 	folder string
 	base   string
 	admin  *ldaplib.Conn
+	usual  []string // rules of access
 }
 
 func openSlapd(t testing.TB) *slapd {
@@ -114,6 +116,35 @@ func (s *slapd) delete(dn string) {
 	s.must(s.admin.Del(ldaplib.NewDelRequest(dn, nil)))
 }
 
+func (s *slapd) value(dn, attribute string) string {
+	s.t.Helper()
+	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: dn, Filter: "(objectClass=*)", Attributes: []string{attribute}})
+	s.must(err)
+	return res.Entries[0].GetAttributeValue(attribute)
+}
+
+// access puts rules before the usual ones until the test ends.
+func (s *slapd) access(first ...string) {
+	s.t.Helper()
+	const db = "olcDatabase={1}mdb,cn=config"
+	root, err := ldaplib.DialURL("ldap://" + s.url.Host)
+	s.must(err)
+	defer root.Close()
+	s.must(root.Bind("cn=config", "secret"))
+	if s.usual == nil {
+		get, err := root.Search(&ldaplib.SearchRequest{BaseDN: db, Filter: "(objectClass=*)", Attributes: []string{"olcAccess"}})
+		s.must(err)
+		for _, rule := range get.Entries[0].GetAttributeValues("olcAccess") {
+			_, rule, _ = strings.Cut(rule, "}")
+			s.usual = append(s.usual, rule)
+		}
+		s.t.Cleanup(func() { s.access() })
+	}
+	r := ldaplib.NewModifyRequest(db, nil)
+	r.Replace("olcAccess", append(first, s.usual...))
+	s.must(root.Modify(r))
+}
+
 func (s *slapd) removeAll() {
 	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: s.base, Scope: ldaplib.ScopeWholeSubtree, Filter: "(objectClass=*)", Attributes: []string{"1.1"}})
 	if err != nil {
@@ -136,6 +167,13 @@ func (s *slapd) config() Config {
 	}
 }
 
+func (s *slapd) certificate() *tls.Certificate {
+	s.t.Helper()
+	c, err := tls.LoadX509KeyPair(filepath.Join(s.folder, "ca.pem"), filepath.Join(s.folder, "key.pem"))
+	s.must(err)
+	return &c
+}
+
 func TestSlapdIsReadByEachWayToConnect(t *testing.T) {
 	s := openSlapd(t)
 	ada := s.person("ada")
@@ -149,6 +187,13 @@ func TestSlapdIsReadByEachWayToConnect(t *testing.T) {
 		"ldapi": func(c *Config) {
 			c.Servers = []string{"ldapi://" + filepath.Join(s.folder, "ldapi")}
 			c.Bind = Bind{Method: BindExternal}
+		},
+		"a client certificate by ldaps": func(c *Config) {
+			c.Servers = []string{"ldaps://127.0.0.1:" + s.url.Query().Get("tls")}
+			c.Bind, c.Certificate = Bind{Method: BindExternal}, s.certificate()
+		},
+		"a client certificate by StartTLS": func(c *Config) {
+			c.Bind, c.Certificate = Bind{Method: BindExternal}, s.certificate()
 		},
 		"plaintext": func(c *Config) { c.Plaintext = true },
 		"failover":  func(c *Config) { c.Servers = append([]string{"ldap://127.0.0.1:1"}, c.Servers...) },
@@ -168,6 +213,7 @@ func TestSlapdIsReadByEachWayToConnect(t *testing.T) {
 		"an authority that is not trusted": func(c *Config) { c.RootCAs = x509.NewCertPool() },
 		"another name":                     func(c *Config) { c.ServerName = "ldap.corp.example" },
 		"a wrong password":                 func(c *Config) { c.Bind.Password = "wrong" },
+		"EXTERNAL without a certificate":   func(c *Config) { c.Bind = Bind{Method: BindExternal} },
 		"nobody":                           func(c *Config) { c.Bind = Bind{Method: BindAnonymous} },
 	} {
 		c := s.config()
@@ -322,25 +368,6 @@ func TestSlapdThatHidesTakesNothing(t *testing.T) {
 	s.group("staff", ada, s.person("bob"))
 	c := s.config()
 	state := follow(t, c, directory.State{}).Next
-	root, err := ldaplib.DialURL("ldap://" + s.url.Host)
-	s.must(err)
-	defer root.Close()
-	s.must(root.Bind("cn=config", "secret"))
-	const db = "olcDatabase={1}mdb,cn=config"
-	get, err := root.Search(&ldaplib.SearchRequest{BaseDN: db, Filter: "(objectClass=*)", Attributes: []string{"olcAccess"}})
-	s.must(err)
-	usual := get.Entries[0].GetAttributeValues("olcAccess")
-	access := func(first ...string) {
-		t.Helper()
-		r := ldaplib.NewModifyRequest(db, nil)
-		for _, rule := range usual {
-			_, rule, _ = strings.Cut(rule, "}")
-			first = append(first, rule)
-		}
-		r.Replace("olcAccess", first)
-		s.must(root.Modify(r))
-	}
-	defer access()
 	for name, rule := range map[string]string{
 		"members":      `to dn.subtree="` + s.base + `" attrs=member by * none`,
 		"one entry":    `to dn.base="` + ada + `" by * none`,
@@ -348,7 +375,7 @@ func TestSlapdThatHidesTakesNothing(t *testing.T) {
 		"entry search": `to dn.subtree="` + s.base + `" by * search`,
 		"the ids":      `to dn.subtree="` + s.base + `" attrs=entryUUID by * none`,
 	} {
-		access(rule)
+		s.access(rule)
 		r, err := reader(t, c).ReadAll(t.Context(), state)
 		if err != nil {
 			t.Logf("%s hidden: %v", name, err)

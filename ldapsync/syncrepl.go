@@ -16,6 +16,12 @@ import (
 // else; 389 Directory Server was seen to answer "nothing changed" in a way that
 // means "all gone" there. We never delete by it: whoever is not named by a
 // delete is there, and a server that begins a present phase is read whole.
+//
+// A refresh of 389 Directory Server with a cookie sends the attributes of users
+// whatever was asked for: neither nsUniqueId nor nsAccountLock is among them,
+// and a locked account would look as if it were not. So of that server it is
+// taken only who has changed, by the ids of the controls, and they are read as
+// ever.
 type syncFeed struct {
 	r       *reading
 	cookies syncCookies
@@ -68,7 +74,11 @@ func (f *syncFeed) users(to *people) (directory.Leg, error) {
 	to.control = run.state
 	defer func() { to.control = nil }()
 	q := query{name: "users", base: c.Users.Base, filter: c.Users.Filter, attrs: to.attributes()}
-	return f.refresh(q, run, &f.cookies.Users, len(f.r.old.Accounts))
+	leg, err := f.refresh(q, run, &f.cookies.Users, len(f.r.old.Accounts))
+	if to.control = nil; err == nil {
+		err = f.r.fetch(scope{q.name, q.base, q.filter}, run.changed, to, q.attrs)
+	}
+	return leg, err
 }
 
 func (f *syncFeed) groups(to *groups) (directory.Leg, error) {
@@ -77,19 +87,24 @@ func (f *syncFeed) groups(to *groups) (directory.Leg, error) {
 	to.control = run.state
 	defer func() { to.control = nil }()
 	q := query{name: "groups", base: c.Groups.Base, filter: c.Groups.Filter, attrs: to.attributes()}
-	return f.refresh(q, run, &f.cookies.Groups, len(f.r.old.Groups))
+	leg, err := f.refresh(q, run, &f.cookies.Groups, len(f.r.old.Groups))
+	if to.control = nil; err == nil {
+		err = f.r.fetch(scope{q.name, q.base, q.filter}, run.changed, to, q.attrs)
+	}
+	return leg, err
 }
 
 // refresh runs one search. Only a sync done control ends it.
 func (f *syncFeed) refresh(q query, run *refresh, cookie *[]byte, known int) (directory.Leg, error) {
 	s := f.r.s
 	leg := directory.Leg{Name: q.name, Server: s.id(), Last: s.id(), Pages: 1}
+	run.idsOnly = s.p.kind != OpenLDAP && len(*cookie) > 0
 	counted := &counter{sink: run}
 	res, err := s.search(&ldaplib.SearchRequest{
 		BaseDN: q.base, Scope: ldaplib.ScopeWholeSubtree, Filter: q.filter, Attributes: q.attrs,
 		Controls: []ldaplib.Control{ldaplib.NewControlSyncRequest(ldaplib.SyncRequestModeRefreshOnly, *cookie, false)},
 	}, counted)
-	leg.Entries, leg.Referrals = run.entries(), counted.references
+	leg.Entries, leg.Referrals = run.entries()+len(run.changed), counted.references
 	switch code := resultCode(err); {
 	case err != nil && code == 4096: // e-syncRefreshRequired
 		return leg, s.fault(q.name, fmt.Errorf("%w: the server wants a full refresh", errTrustEnds))
@@ -121,6 +136,8 @@ func (f *syncFeed) refresh(q query, run *refresh, cookie *[]byte, known int) (di
 // refresh is what a refresh says beside the entries.
 type refresh struct {
 	collector
+	idsOnly bool // entries are not to be taken as they are sent
+	changed []directory.EntryID
 	deleted []directory.EntryID
 	present bool
 }
@@ -156,7 +173,10 @@ func (r *refresh) state(controls []byte) (skip bool, err error) {
 	case err != nil:
 		return true, err
 	case n == stateAdd, n == stateModify:
-		return false, nil
+		if r.idsOnly {
+			r.changed = append(r.changed, directory.EntryID(id))
+		}
+		return r.idsOnly, nil
 	case n == stateDelete:
 		r.deleted = append(r.deleted, directory.EntryID(id))
 		return true, nil

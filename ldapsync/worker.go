@@ -191,6 +191,7 @@ func (w *Worker) run(ctx context.Context, by store.By, o RunOptions) (*provision
 	if err != nil {
 		return nil, err
 	}
+	about := directory.Reading{Source: reading.Source, Mode: reading.Mode, To: reading.To, Notes: reading.Notes} // the entries may be many
 	out, err := w.engine.Reconcile(ctx, by, known, reading, provision.ReconcileOptions{
 		Limits: w.o.Limits, Approve: o.Approve, Ask: o.Ask, Progress: o.Progress,
 	})
@@ -201,7 +202,7 @@ func (w *Worker) run(ctx context.Context, by store.By, o RunOptions) (*provision
 	if err != nil {
 		return nil, err
 	}
-	return w.engine.Report(out, reading), nil
+	return w.engine.Report(out, about), nil
 }
 
 func (w *Worker) read(ctx context.Context, o RunOptions) (*provision.Known, directory.Reading, error) {

@@ -263,7 +263,7 @@ func abreastly(ctx context.Context, n int, f func(ctx context.Context, i int) er
 func (c *carrier) accounts(ctx context.Context, list []*accountStep) error {
 	return abreastly(ctx, len(list), func(ctx context.Context, i int) error {
 		op := c.accountOp(list[i])
-		if _, err := c.e.st.Do(ctx, c.by, op); err != nil {
+		if err := c.do(ctx, op); err != nil {
 			return aboutEntry("account", list[i].entry, list[i].want.Login, err)
 		}
 		if op.After.UID != "" {
@@ -301,7 +301,7 @@ func (c *carrier) groups(ctx context.Context, list []*groupStep) error {
 				g.ExternalID, g.Display, g.DN, g.Doc, g.Values = s.want.ExternalID, s.want.Display, s.want.DN, s.want.Doc, s.want.Values
 				return g, nil
 			}}}
-		_, err := c.e.st.Do(ctx, c.by, op)
+		err := c.do(ctx, op)
 		if errors.Is(err, store.ErrNotFound) && s.deleted {
 			err = nil
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -263,34 +264,61 @@ func (e *Engine) saveState(ctx context.Context, lease store.Lease, k *Known, st 
 
 // entriesTo are the entries that lead from what is saved to next.
 func (k *Known) entriesTo(next directory.State) (out []store.ReadEntry, err error) {
-	old := k.saved
 	keep := func(group bool, id directory.EntryID, v any) {
-		body, merr := json.Marshal(v)
-		err = errors.Join(err, merr)
-		out = append(out, store.ReadEntry{Group: group, ID: id.String(), Body: body})
+		e := store.ReadEntry{Group: group, ID: id.String()}
+		if v != nil {
+			body, merr := json.Marshal(v)
+			e.Body, err = body, errors.Join(err, merr)
+		}
+		out = append(out, e)
 	}
-	for _, a := range next.Accounts {
+	for was, a := range both(k.saved.Accounts, next.Accounts, func(a *directory.ReadAccount) directory.EntryID { return a.ID }) {
+		if a == nil {
+			keep(false, was.ID, nil)
+			continue
+		}
 		settled := k.settled[a.ID] && !a.Conflict.IsZero()
-		if was := old.Account(a.ID); was == nil || k.settled[a.ID] != settled || was != a && !equalAccounts(was, a) {
+		if was == nil || k.settled[a.ID] != settled || was != a && !equalAccounts(was, a) {
 			keep(false, a.ID, saveAccount(a, settled))
 		}
 	}
-	for _, g := range next.Groups {
-		if was := old.Group(g.ID); was == nil || was != g && !equalGroups(was, g) {
+	for was, g := range both(k.saved.Groups, next.Groups, func(g *directory.ReadGroup) directory.EntryID { return g.ID }) {
+		switch {
+		case g == nil:
+			keep(true, was.ID, nil)
+		case was == nil, was != g && !equalGroups(was, g):
 			keep(true, g.ID, saveGroup(g))
 		}
 	}
-	for _, a := range old.Accounts {
-		if next.Account(a.ID) == nil {
-			out = append(out, store.ReadEntry{ID: a.ID.String()})
-		}
-	}
-	for _, g := range old.Groups {
-		if next.Group(g.ID) == nil {
-			out = append(out, store.ReadEntry{Group: true, ID: g.ID.String()})
-		}
-	}
 	return out, err
+}
+
+// both walks through two lists that ascend by id, and yields what has one id; nil
+// where a list has none.
+func both[T any](a, b []*T, id func(*T) directory.EntryID) iter.Seq2[*T, *T] {
+	return func(yield func(*T, *T) bool) {
+		for len(a) > 0 || len(b) > 0 {
+			var x, y *T
+			order := 0
+			switch {
+			case len(a) == 0:
+				order = 1
+			case len(b) == 0:
+				order = -1
+			case a[0] != b[0]:
+				order = id(a[0]).Compare(id(b[0]))
+			}
+			if order <= 0 {
+				x, a = a[0], a[1:]
+			}
+			if order >= 0 {
+				y, b = b[0], b[1:]
+			}
+			if !yield(x, y) {
+				return
+			}
+		}
+	}
 }
 
 func equalAccounts(a, b *directory.ReadAccount) bool {

@@ -2,8 +2,11 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"grantbridge/directory"
 	"grantbridge/store"
@@ -14,12 +17,39 @@ func aboutEntry(what string, id directory.EntryID, name string, err error) error
 	return fmt.Errorf("%s %s (%s): %w", what, name, id, err)
 }
 
+// do does one operation, however long the store has no room for it: a run must
+// not end half-way because others are busy.
+func (c *carrier) do(ctx context.Context, op store.Op) error {
+	return c.patiently(ctx, func() error {
+		_, err := c.e.st.Do(ctx, c.by, op)
+		return err
+	})
+}
+
+const overloadPause = 500 * time.Millisecond
+
+// patiently calls f again while the store is overloaded, which means that
+// nothing was done.
+func (c *carrier) patiently(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if !errors.Is(err, store.ErrOverloaded) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, context.Cause(ctx))
+		case <-time.After(overloadPause + rand.N(overloadPause)):
+		}
+	}
+}
+
 // links does memberships group by group, some hundred at a time.
 func (c *carrier) links(ctx context.Context, list []link) error {
 	ops := c.linkOps(list)
 	return abreastly(ctx, len(ops), func(ctx context.Context, i int) error {
 		m := ops[i].Change.Members
-		if _, err := c.e.st.Do(ctx, c.by, ops[i]); err != nil {
+		if err := c.do(ctx, ops[i]); err != nil {
 			return fmt.Errorf("members of group %s: %w", ops[i].Change.UID, err)
 		}
 		c.progress(len(m.Add) + len(m.Remove))
@@ -71,7 +101,11 @@ func (c *carrier) together(ctx context.Context, l *lot) error {
 		for _, op := range c.linkOps(links) {
 			ops = append(ops, op)
 		}
-		if _, err := c.e.st.DoTogether(ctx, c.by, ops...); err != nil {
+		err := c.patiently(ctx, func() error {
+			_, err := c.e.st.DoTogether(ctx, c.by, ops...)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("change %d people: %w", n, err)
 		}
 		c.progress(n)

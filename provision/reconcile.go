@@ -80,6 +80,7 @@ func (e *Engine) Reconcile(ctx context.Context, by store.By, k *Known, r directo
 	if err != nil {
 		return nil, err
 	}
+	r.Accounts, r.Groups = nil, nil // the delta has what is new; the rest need not wait for its end
 	run := &reconciling{e: e, by: by, k: k, r: r, o: o, delta: delta}
 	out, err := run.do(ctx)
 	if err != nil {
@@ -187,15 +188,18 @@ func (r *reconciling) makePlan(ctx context.Context, only func(*accountStep) bool
 // load reads what the store has of the source: everything, or what the difference
 // is about.
 func (r *reconciling) load(ctx context.Context, v *store.View) (*stored, error) {
-	st := &stored{accounts: map[directory.EntryID]directory.Account{}, groups: map[directory.EntryID]directory.Group{},
+	st := &stored{accounts: map[directory.EntryID]storedAccount{}, differ: map[directory.EntryID]directory.Account{}, groups: map[directory.EntryID]directory.Group{},
 		entry: map[directory.AccountID]directory.EntryID{}, everyone: r.everyone()}
+	if !st.everyone && r.delta.Empty() {
+		return st, nil
+	}
 	var only []string
 	if !st.everyone {
 		only = r.about()
 	}
 	err := v.SourceAccounts(ctx, r.k.source, only, func(a directory.Account) error {
 		if id, err := directory.ParseEntryID(a.ExternalID); err == nil {
-			st.accounts[id], st.entry[a.ID] = a, id
+			st.put(id, a, r.delta.Next.Account(id), r.r.At)
 		}
 		return nil
 	})
@@ -220,6 +224,9 @@ func (r *reconciling) load(ctx context.Context, v *store.View) (*stored, error) 
 		return st, err
 	}
 	st.members = make(map[directory.GroupID][]directory.EntryID, len(groups))
+	for _, g := range groups {
+		st.members[g.ID] = make([]directory.EntryID, 0, g.Members)
+	}
 	err = v.SourceMembers(ctx, r.k.source, func(g directory.GroupID, a directory.AccountID) error {
 		if id, ours := st.entry[a]; ours {
 			st.members[g] = append(st.members[g], id)

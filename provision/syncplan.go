@@ -66,33 +66,38 @@ func (s SyncStep) removal() bool {
 // Empty reports whether p changes nothing.
 func (p *SyncPlan) Empty() bool { return p.Counts == SyncCounts{} }
 
-// planner shows steps.
+// planner shows steps: of what takes away and of the rest the first MaxSteps
+// each, because a first run may have a million.
 type planner struct {
-	plan *SyncPlan
-	next directory.State
-	st   *stored
+	plan         *SyncPlan
+	next         directory.State
+	st           *stored
+	taken, other []SyncStep
+	steps        int
+}
+
+func (p *planner) show(s SyncStep) {
+	p.steps++
+	list := &p.other
+	if s.removal() {
+		list = &p.taken
+	}
+	if len(*list) < MaxSteps {
+		*list = append(*list, s)
+	}
 }
 
 func newSyncPlan(source string, s steps, next directory.State, st *stored, effect *mapping.Plan, new newcomers) *SyncPlan {
 	p := &planner{plan: &SyncPlan{Source: source, Effect: effect}, next: next, st: st}
-	var all []SyncStep
 	for i := range s.accounts {
-		all = append(all, p.account(&s.accounts[i]))
+		p.show(p.account(&s.accounts[i]))
 	}
 	for i := range s.groups {
-		all = p.group(all, &s.groups[i])
+		p.group(&s.groups[i])
 	}
-	slices.SortStableFunc(all, func(a, b SyncStep) int {
-		switch {
-		case a.removal() == b.removal():
-			return 0
-		case a.removal():
-			return -1
-		}
-		return 1
-	})
-	p.plan.Steps = all[:min(len(all), MaxSteps)]
-	p.plan.More = len(all) - len(p.plan.Steps)
+	shown := append(p.taken, p.other...)
+	p.plan.Steps = shown[:min(len(shown), MaxSteps)]
+	p.plan.More = p.steps - len(p.plan.Steps)
 	if len(new) > 0 {
 		p.plan.Newcomers = make(map[access.PersonID]string, len(new))
 		for id, entry := range new {
@@ -127,7 +132,7 @@ func (p *planner) account(s *accountStep) SyncStep {
 	return out
 }
 
-func (p *planner) group(all []SyncStep, s *groupStep) []SyncStep {
+func (p *planner) group(s *groupStep) {
 	out := SyncStep{Kind: "edited", Entry: s.entry, Group: s.want.Display, Evidence: s.evidence.String(), Why: s.why}
 	c := &p.plan.Counts
 	switch {
@@ -135,21 +140,21 @@ func (p *planner) group(all []SyncStep, s *groupStep) []SyncStep {
 		c.GroupsDeleted++
 		c.Left += s.have.Members
 		out.Kind, out.Group = "deleted", s.have.Display
-		all = append(all, out)
+		p.show(out)
 	case s.have.ID == 0:
 		c.GroupsCreated++
 		out.Kind = "created"
-		all = append(all, out)
+		p.show(out)
 	case s.edited:
 		c.GroupsEdited++
 		if s.have.Display != s.want.Display {
 			out.Kind, out.Was = "renamed", s.have.Display
 		}
-		all = append(all, out)
+		p.show(out)
 	}
 	for _, m := range s.join {
 		c.Joined++
-		all = append(all, SyncStep{Kind: "joined", Entry: m.Account, Name: p.login(m.Account), Group: s.want.Display, Via: p.names(m.Via), Evidence: directory.Seen.String()})
+		p.show(SyncStep{Kind: "joined", Entry: m.Account, Name: p.login(m.Account), Group: s.want.Display, Via: p.names(m.Via), Evidence: directory.Seen.String()})
 	}
 	for _, r := range s.leave {
 		c.Left++
@@ -157,16 +162,15 @@ func (p *planner) group(all []SyncStep, s *groupStep) []SyncStep {
 		if r.By != s.entry && !r.By.IsZero() {
 			step.Why = "by a change of " + p.name(r.By)
 		}
-		all = append(all, step)
+		p.show(step)
 	}
-	return all
 }
 
 func (p *planner) login(id directory.EntryID) string {
 	if a := p.next.Account(id); a != nil && a.Login != "" {
 		return a.Login
 	}
-	if a, ok := p.st.accounts[id]; ok && a.Login != "" {
+	if a, ok := p.st.differ[id]; ok && a.Login != "" {
 		return a.Login
 	}
 	return id.String()

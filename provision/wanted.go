@@ -120,12 +120,35 @@ type steps struct {
 // stored is what the store has of a source, by entry: all of it, or what a
 // reading of changes is about.
 type stored struct {
-	accounts map[directory.EntryID]directory.Account
+	accounts map[directory.EntryID]storedAccount
+	// differ are those of the accounts that are not as the directory wants them,
+	// whole: beside a full reading that found nothing new there are none.
+	differ   map[directory.EntryID]directory.Account
 	groups   map[directory.EntryID]directory.Group
 	entry    map[directory.AccountID]directory.EntryID
 	members  map[directory.GroupID][]directory.EntryID // ascending; when everything was asked
 	of       map[directory.AccountID][]directory.Ref   // else, of the accounts that are asked about
 	everyone bool
+}
+
+// storedAccount is what is kept of every account, of which there may be very
+// many.
+type storedAccount struct {
+	ID     directory.AccountID
+	Person int64
+	UID    string
+	Active bool
+	asIs   bool // it is as it shall be
+}
+
+// put adds an account; want is what it shall be, nil when it shall not be.
+func (st *stored) put(id directory.EntryID, a directory.Account, want *directory.ReadAccount, at time.Time) {
+	asIs := want != nil && want.Conflict.IsZero() && sameAsStored(wantAccount(want, at), a)
+	st.accounts[id] = storedAccount{a.ID, a.Person, a.UID, a.Active, asIs}
+	st.entry[a.ID] = id
+	if !asIs {
+		st.differ[id] = a
+	}
 }
 
 func (st *stored) isMember(g directory.GroupID, id directory.EntryID) bool {
@@ -194,9 +217,12 @@ func stepsTo(d directory.Delta, st *stored, at time.Time) steps {
 
 func (s *stepper) account(n directory.AccountDifference) {
 	step := accountStep{entry: n.ID(), kind: n.Kind, evidence: n.Evidence, why: n.Why}
-	have, known := s.st.accounts[step.entry]
+	stored, known := s.st.accounts[step.entry]
+	have := s.st.differ[step.entry]
 	step.have = have
 	switch {
+	case stored.asIs:
+		return
 	case n.After == nil:
 		if !known || !n.Evidence.Removes() {
 			return
@@ -212,8 +238,6 @@ func (s *stepper) account(n directory.AccountDifference) {
 	switch {
 	case !known:
 		step.kind = directory.Created
-	case sameAsStored(step.want, have):
-		return
 	case have.Active && !step.want.Active:
 		step.kind, step.evidence = directory.Deactivated, directory.Flag
 		step.why = cmp.Or(step.why, n.After.Disabler, "expired")

@@ -7,7 +7,8 @@
 #
 # The URL is what GRANTBRIDGE_TEST_SLAPD wants; its folder has ca.pem and the
 # socket ldapi. cn=admin,dc=corp,dc=example writes and cn=reader reads without a
-# limit, both with the password secret; over ldapi everybody is cn=reader.
+# limit, both with the password secret; over ldapi, and with ca.pem and key.pem
+# as the client's certificate, everybody who binds EXTERNAL is cn=reader.
 # Nothing is kept between starts. DIR defaults to .cache/slapd in the
 # repository. Started by root, the server runs as the user openldap, and its
 # data is moved below /tmp when that user cannot reach DIR.
@@ -98,6 +99,7 @@ TLSCACertificateFile $dir/ca.pem
 TLSCertificateFile $dir/ca.pem
 TLSCertificateKeyFile $dir/key.pem
 TLSVerifyClient try
+authz-regexp "o=acme co" "cn=reader,$suffix"
 authz-regexp "gidNumber=[0-9]+[+]uidNumber=[0-9]+,cn=peercred,cn=external,cn=auth" "cn=reader,$suffix"
 sizelimit size.soft=500 size.hard=1000 size.pr=1000
 threads 8

@@ -3,6 +3,8 @@
 # and SimpleSAMLphp on loopback with folders and ports of their own, started and
 # stopped here. nginx, Caddy and Debian's chromium are started by their tests.
 #
+# With GRANTBRIDGE_ALL=1 a private Samba, too, as an Active Directory.
+#
 #   scripts/test.sh          all of it; GOTESTFLAGS are handed on to go test
 #   scripts/test.sh format   only that every Go file is formatted
 set -euo pipefail
@@ -22,10 +24,14 @@ go vet ./...
 if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd /usr/share/simplesamlphp /usr/sbin/nginx /usr/bin/caddy /usr/bin/chromium >/dev/null 2>&1; then
 	apt-get update -q >&2 # an image's package lists are empty or old
 fi
-trap 'scripts/postgres.sh stop 2>/dev/null; scripts/slapd.sh stop 2>/dev/null; scripts/simplesamlphp.sh stop 2>/dev/null' EXIT
+trap 'for server in postgres slapd simplesamlphp ${samba:+samba}; do scripts/$server.sh stop 2>/dev/null || true; done' EXIT
 dsn=$(scripts/postgres.sh)
 slapd=$(scripts/slapd.sh)
 simplesamlphp=$(scripts/simplesamlphp.sh)
+samba=
+if [ "${GRANTBRIDGE_ALL:-}" = 1 ]; then
+	samba=$(scripts/samba.sh)
+fi
 for program in nginx caddy chromium; do
 	if ! PATH=$PATH:/usr/sbin command -v $program >/dev/null; then
 		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 $program >&2
@@ -35,5 +41,5 @@ done
 # GRANTBRIDGE_REQUIRE_SERVERS makes a test that misses its server fail; without
 # it, it skips.
 GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" GRANTBRIDGE_TEST_SLAPD="$slapd" \
-	GRANTBRIDGE_TEST_SIMPLESAMLPHP="$simplesamlphp" \
+	GRANTBRIDGE_TEST_SIMPLESAMLPHP="$simplesamlphp" GRANTBRIDGE_TEST_SAMBA="$samba" \
 	go test -timeout 25m ${GOTESTFLAGS:-} ./...

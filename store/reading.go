@@ -195,7 +195,7 @@ func (v *View) SourceMembers(ctx context.Context, source string, yield func(dire
 	return v.ask(ctx, `
 		SELECT m.group_id, m.account
 		FROM groups g JOIN members m ON m.group_id = g.id
-		WHERE g.source = $1 AND g.deleted = 0 ORDER BY m.group_id, m.account`, func(r row) error {
+		WHERE g.source = $1 AND g.deleted = 0 ORDER BY g.id, m.account`, func(r row) error {
 		var group, account int64
 		if err := r.Scan(&group, &account); err != nil {
 			return err

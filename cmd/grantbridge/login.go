@@ -161,7 +161,7 @@ created or changed, and nobody is signed in.`,
 				if span <= 0 || span > 24*time.Hour {
 					return usage("--for %s is not between 0 and 24h", lasts)
 				}
-				path, err := login.NewTest(c.Context(), b.st, source, a.by().Actor, now().Add(span))
+				path, err := login.NewTest(c.Context(), b.st, login.Test{Protocol: b.cfg.Sources[source].Protocol(), Source: source, By: a.by().Actor, Ends: now().Add(span)})
 				if err != nil {
 					return err
 				}
@@ -178,15 +178,15 @@ created or changed, and nobody is signed in.`,
 func (b *bridge) samlSource(name string) (string, error) {
 	var have []string
 	for _, n := range b.cfg.SourceNames() {
-		if b.cfg.Sources[n].SAML != nil {
+		if b.cfg.Sources[n].Protocol() != "" {
 			have = append(have, n)
 		}
-		if n == name && b.cfg.Sources[n].SAML != nil {
+		if n == name && b.cfg.Sources[n].Protocol() != "" {
 			return n, nil
 		}
 	}
 	if len(have) == 0 {
-		return "", errors.New("no source of the configuration has a saml block")
+		return "", errors.New("no source of the configuration has a saml or oidc block")
 	}
-	return "", fmt.Errorf("nobody signs in at %q; sources with a saml block are %s", name, strings.Join(have, ", "))
+	return "", fmt.Errorf("nobody signs in at %q; sources with a saml or oidc block are %s", name, strings.Join(have, ", "))
 }

@@ -79,11 +79,7 @@ func (s *server) reopen(l *config.Loaded, fetched []store.SAMLMetadata) {
 
 func (s *server) sessions(l *config.Loaded, loopback bool) *session.Manager {
 	return session.New(s.st, s.engine.Holder(), session.Config{Loopback: loopback, Idle: durationOf(l.Sessions.Idle), Lifetime: durationOf(l.Sessions.Lifetime),
-		Open: func(source string) bool {
-			src := l.Sources[source]
-			passwords := src.LDAP != nil && src.LDAP.PasswordLogin.Enabled
-			return (src.SAML != nil || src.OIDC != nil || passwords) && !src.Disabled
-		}})
+		Open: func(source string) bool { return l.Sources[source].SignsIn() && !l.Sources[source].Disabled }})
 }
 
 func samlSource(base, name string, c *config.SAML, fetched []store.SAMLMetadata) (login.Source, error) {

@@ -52,6 +52,9 @@ func (m *signInMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	live := g.signIn.Load()
 	for name, source := range live.sources {
+		if source.Provider == nil { // it speaks OpenID Connect
+			continue
+		}
 		gauge(descSAMLClosed, 0, name)
 		for _, c := range source.Provider.Certificates() {
 			whose := "idp"

@@ -20,15 +20,22 @@ import (
 // what would follow is done in a transaction that is taken back. It begins with
 // a link that an administrator made and that is used once.
 
-// NewTest makes the path of such a link. by is who asked.
-func NewTest(ctx context.Context, st *store.Store, source, by string, ends time.Time) (path string, err error) {
+// Test is what a link to test with is for.
+type Test struct {
+	Protocol, Source string
+	By               string // who asked
+	Ends             time.Time
+}
+
+// NewTest makes the path of such a link.
+func NewTest(ctx context.Context, st *store.Store, t Test) (path string, err error) {
 	ticket := session.NewHandle()
-	body, err := json.Marshal(pending{Test: by})
+	body, err := json.Marshal(pending{Test: t.By})
 	if err != nil {
 		return "", err
 	}
-	err = st.PutLogin(ctx, store.Login{Digest: testDigest(ticket), Source: source, Body: body, Expires: ends})
-	return "/saml/" + source + "/login?test=" + url.QueryEscape(ticket), err
+	err = st.PutLogin(ctx, store.Login{Digest: testDigest(ticket), Source: t.Source, Body: body, Expires: t.Ends})
+	return "/" + t.Protocol + "/" + t.Source + "/login?test=" + url.QueryEscape(ticket), err
 }
 
 // testDigest keeps tickets of tests apart from the handles of other logins.

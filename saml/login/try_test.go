@@ -45,7 +45,7 @@ func (n *town) counts() string {
 
 func (n *town) testLink() string {
 	n.t.Helper()
-	path, err := login.NewTest(n.t.Context(), n.kit.S, "okta", "cli:ann", n.now().Add(time.Minute))
+	path, err := login.NewTest(n.t.Context(), n.kit.S, login.Test{Protocol: "saml", Source: "okta", By: "cli:ann", Ends: n.now().Add(time.Minute)})
 	n.must(err)
 	return path
 }

@@ -178,3 +178,20 @@ func (c *Config) URL(listen string) string {
 	}
 	return "http://" + listen
 }
+
+// Protocol is what people sign in by at an identity provider of the source: saml,
+// oidc, or "" when they do not.
+func (s Source) Protocol() string {
+	switch {
+	case s.SAML != nil:
+		return "saml"
+	case s.OIDC != nil:
+		return "oidc"
+	}
+	return ""
+}
+
+// SignsIn reports whether people sign in at the source, by whatever means.
+func (s Source) SignsIn() bool {
+	return s.Protocol() != "" || s.LDAP != nil && s.LDAP.PasswordLogin.Enabled
+}
