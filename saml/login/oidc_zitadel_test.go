@@ -64,7 +64,7 @@ func TestAProviderByAnotherHand(t *testing.T) {
 			t.Fatalf("nobody is signed in: %d %s %s", page.status, page.url, page.text)
 		}
 		n.kit.Read(func(v *store.View) error {
-			a, err := v.SubjectAccount(context.Background(), "zitadel", "claim:sub:id1", "id1")
+			a, err := v.SubjectAccount(context.Background(), "zitadel", "claim:id1", "id1")
 			if err == nil && !a.Active {
 				t.Errorf("the account is %+v", a)
 			}

@@ -27,6 +27,9 @@ type SessionRef struct {
 	Hint    string `json:"hint,omitzero"` // the ID token, for id_token_hint; it opens nothing
 }
 
+// SubjectKind is the kind of subjects that a claim names.
+const SubjectKind = "claim"
+
 const (
 	maxText   = 256
 	maxValues = 1000
@@ -44,7 +47,7 @@ func (p *Provider) identity(c claims) (*Identity, *signin.Rejection) {
 		return nil, no
 	}
 	id := &Identity{Identity: signin.Identity{Issuer: p.c.Issuer,
-		Subject: signin.Subject{Kind: "claim:" + p.c.Subject, Name: p.c.Subject, Value: value, ExternalID: value}}}
+		Subject: signin.Subject{Kind: SubjectKind, Name: p.c.Subject, Value: value, ExternalID: value}}}
 	id.Session.Subject = sub
 	if id.Session.ID, no = c.text("sid"); no != nil {
 		return nil, no

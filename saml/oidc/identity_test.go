@@ -76,7 +76,7 @@ func TestWhatATokenSaysOfSomebody(t *testing.T) {
 	if no != nil {
 		t.Fatal(no)
 	}
-	want := signin.Subject{Kind: "claim:oid", Name: "oid", Value: "object-1", ExternalID: "object-1"}
+	want := signin.Subject{Kind: "claim", Name: "oid", Value: "object-1", ExternalID: "object-1"}
 	if diff := cmp.Diff(want, id.Subject); diff != "" {
 		t.Error(diff)
 	}

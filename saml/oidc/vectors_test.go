@@ -321,7 +321,7 @@ func TestAnswersAreJudged(t *testing.T) {
 				t.Fatalf("refused for %v (%v); want %q", no, no.Cause, v.want)
 			case no != nil && (id != nil || no.Says == "" || no.Fix == "" || strings.Contains(no.Says, string(no.Reason))):
 				t.Errorf("the rejection does not say all: %+v", no)
-			case no == nil && (id.Subject.Value != "ext-clara" || id.Subject.Key() != "claim:sub:ext-clara"):
+			case no == nil && (id.Subject.Value != "ext-clara" || id.Subject.Key() != "claim:ext-clara"):
 				t.Errorf("got %+v", id.Subject)
 			}
 		})
