@@ -148,7 +148,10 @@ func (p *identityProvider) signIn(ts *testscript.TestScript, path, who string, g
 	doc, err := io.ReadAll(ours.Body)
 	ours.Body.Close()
 	ts.Check(errors.Join(err, p.idp.Load().Register(doc)))
-	p.who, p.groups = who, groups
+	p.who, p.groups = who, nil // no attribute of groups comes
+	if len(groups) > 0 {
+		p.groups = groups
+	}
 	c := p.browser(who)
 	r, err := c.Get(base + path)
 	ts.Check(err)
