@@ -46,7 +46,7 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	e := &postgresEngine{config: config.ConnConfig.Copy(), pool: pool, mu: make(chan struct{}, 1), study: study{next: studyFirst}}
+	e := &postgresEngine{config: config.ConnConfig.Copy(), pool: pool, mu: make(chan struct{}, 1), study: study{tables: map[string]*growth{}}}
 	// A process that is stopped while it holds the head must not hold it for long.
 	def(e.config.RuntimeParams, "idle_in_transaction_session_timeout", "30s")
 	def(e.config.RuntimeParams, "lock_timeout", "10s")
