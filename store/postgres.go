@@ -39,6 +39,9 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	params := config.ConnConfig.RuntimeParams
 	def(params, "application_name", "grantbridge")
 	def(params, "timezone", "UTC")
+	// A store's pages are in memory or on a disk without a head; planned for one
+	// with, a few thousand look-ups by key become a reading of everybody.
+	def(params, "random_page_cost", "1.1")
 	// Readers mostly wait for round trips, so their number is not that of the
 	// cores: with four, 64 requests at once waited for each other.
 	config.MaxConns = max(config.MaxConns, 16, int32(4*runtime.GOMAXPROCS(0)))
