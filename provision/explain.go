@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -264,7 +265,9 @@ func (e *Engine) WhoCan(ctx context.Context, what, site string) ([]Holding, erro
 	for id := range snap.WhoCan(action, s.ID, now) {
 		out = append(out, e.holding(snap, id, s, action, e.newSession(id, now), now))
 	}
-	slices.SortFunc(out, func(a, b Holding) int { return int(b.Level) - int(a.Level) })
+	slices.SortFunc(out, func(a, b Holding) int {
+		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(a.Person.Login, b.Person.Login), cmp.Compare(a.Person.ID, b.Person.ID))
+	})
 	return out, ctx.Err()
 }
 
@@ -317,5 +320,6 @@ func (e *Engine) holding(snap *access.Snapshot, id access.PersonID, s access.Sit
 			h.Until = &ends
 		}
 	}
+	slices.Sort(h.Rules)
 	return h
 }
