@@ -139,6 +139,9 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 	if err != nil {
 		return a, access.UnknownAction, sentence(err.Error()), nil
 	}
+	if IsPublic(q.Who) {
+		return e.findPublic(a, action)
+	}
 	a.person, err = e.FindPerson(q.Who)
 	if errors.Is(err, store.ErrNotFound) {
 		says := fmt.Sprintf("Nobody is known as %s.", q.Who)
@@ -161,6 +164,19 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 		credential = access.TokenOf(a.token.ID)
 	}
 	a.request = access.Request{Person: a.person.ID, Credential: credential, Site: a.site.ID, Action: action, At: q.At}
+	return a, 0, "", nil
+}
+
+// findPublic is find for whoever is not signed in.
+func (e *Engine) findPublic(a asked, action access.ActionID) (_ asked, code access.Code, says string, err error) {
+	if a.q.Token != "" {
+		return a, 0, "", invalid("a token belongs to somebody; ask about its owner, not about %s", Public)
+	}
+	a.person = PersonRef{Login: Public, Display: "Somebody who is not signed in"}
+	if a.site, err = e.findSiteOrAll(a.q.Site); err != nil {
+		return a, access.UnknownSite, sentence(err.Error()), nil
+	}
+	a.request = access.Request{Credential: access.Credential{Kind: access.AnonymousCredential}, Site: a.site.ID, Action: action, At: a.q.At}
 	return a, 0, "", nil
 }
 
