@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"grantbridge/access"
@@ -200,7 +201,7 @@ func (e *Engine) findSiteOrAll(site string) (access.Site, error) {
 func (e *Engine) explainGrant(g access.GrantTrail) ExplainedGrant {
 	r := g.Rule
 	out := ExplainedGrant{
-		Rule: r.Origin.Rule, Kind: "grant", Role: r.Role, Scope: r.Scope.Text, Via: e.via(g), Source: r.Origin.Source,
+		Rule: r.Origin.Rule, Kind: "grant", Role: r.Role, Scope: e.scopeText(r), Via: e.via(g), Source: r.Origin.Source,
 		TokenCeiling: r.TokenCeiling.String(), Counts: g.Counts, WhyNot: g.WhyNot,
 		Reason: r.Origin.Reason, Author: r.Origin.Author, Ticket: r.Origin.Ticket,
 	}
@@ -212,6 +213,20 @@ func (e *Engine) explainGrant(g access.GrantTrail) ExplainedGrant {
 		out.WhyNot = "ended by the sync of " + r.Origin.UntilSync
 	}
 	return out
+}
+
+// scopeText is where a rule reaches. A manual rule knows its sites by number,
+// whatever they are called meanwhile.
+func (e *Engine) scopeText(r *access.Rule) string {
+	if s := r.Scope; r.Origin.Source != "manual" || len(s.Sites) == 0 || s.All || len(s.Select) > 0 {
+		return r.Scope.Text
+	}
+	names := make([]string, len(r.Scope.Sites))
+	for i, id := range r.Scope.Sites {
+		s, _ := e.snapshot().Site(id)
+		names[i] = cmp.Or(s.Slug, fmt.Sprint(id))
+	}
+	return strings.Join(names, ",")
 }
 
 // via names the subjects that bring the rule to the person.
