@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -94,6 +95,33 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	}
 	if have, want, err := s.SchemaVersion(ctx); have != before || want != before || err != nil {
 		t.Errorf("got %d, %d, %v", have, want, err)
+	}
+}
+
+func TestNobodyElseReadsANewFile(t *testing.T) {
+	ctx, file := context.Background(), filepath.Join(t.TempDir(), "grants.db")
+	s, err := Open(ctx, "sqlite:"+file, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Do(ctx, By{}, &PutSource{Source: Source{Name: "okta"}}); err != nil {
+		t.Fatal(err)
+	}
+	// What a copy that was cut short has left is in nobody's way.
+	if err := os.WriteFile(file+".copy.part", []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Backup(ctx, file+".copy"); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{file, file + "-wal", file + "-shm", file + ".copy"} {
+		if i, err := os.Stat(f); err != nil || i.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want -rw-------", f, i.Mode(), err)
+		}
+	}
+	if err := s.Backup(ctx, file+".copy"); err == nil || !strings.Contains(err.Error(), "there already") {
+		t.Errorf("a copy over another: %v", err)
 	}
 }
 

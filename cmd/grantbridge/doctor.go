@@ -74,7 +74,7 @@ func (d *doctor) configuration(l *config.Loaded) {
 	} else {
 		d.ok("configuration", "%s is right", l.File)
 	}
-	for _, w := range l.Warnings() {
+	for _, w := range warnings(l) {
 		d.warn("configuration", "%s", w)
 	}
 	for _, f := range l.LooseFiles() {

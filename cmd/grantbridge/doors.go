@@ -49,7 +49,7 @@ func (s *server) announce() {
 	line("ready", "%s/readyz", base)
 	line("metrics", "%s/metrics", base)
 	line("mapping", "%s", mappingLine(g))
-	for _, w := range g.cfg.Warnings() {
+	for _, w := range warnings(g.cfg) {
 		s.log.Warn("configuration", "says", w)
 	}
 	s.report(g)

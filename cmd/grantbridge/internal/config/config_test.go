@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -196,6 +197,43 @@ func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
 	}
 	if w := l.Warnings(); len(w) != 3 {
 		t.Errorf("three literal secrets give the warnings %q", w)
+	}
+}
+
+func TestAProblemWithAVariableNamesTheVariable(t *testing.T) {
+	_, err := Parse("c.yaml", []byte("log: {level: warn}"), env("GRANTBRIDGE_LOG_LEVEL", "loud"))
+	if err == nil || !strings.HasPrefix(err.Error(), `GRANTBRIDGE_LOG_LEVEL: no level "loud"`) {
+		t.Errorf("got %v", err)
+	}
+	l, err := Parse("c.yaml", nil, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := l.Misspelt([]string{"GRANTBRIDGE_LOG_LEVL=debug", "GRANTBRIDGE_LOG_LEVEL=debug", "GRANTBRIDGE_CONFIG=x", "GRANTBRIDGE_DB_PASSWORD=x", "PATH=/bin"})
+	if want := []string{"the environment variable GRANTBRIDGE_LOG_LEVL sets nothing; did you mean GRANTBRIDGE_LOG_LEVEL?"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPasswordsOfAStoreAreNeverShown(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"postgres://u:hush@h/db":                                          "postgres://u:xxxxx@h/db",
+		"postgres://u@h/db?password=hush&sslmode=disable":                 "postgres://u@h/db?password=xxxxx&sslmode=disable",
+		"postgres://u@h/db?sslmode=verify-full&sslpassword=hush&sslkey=a": "postgres://u@h/db?sslkey=a&sslmode=verify-full&sslpassword=xxxxx",
+		"postgres://u@h/db?sslmode=disable&host=/run/postgresql":          "postgres://u@h/db?sslmode=disable&host=/run/postgresql",
+		"sqlite:a?password=x.db":                                          "sqlite:a?password=x.db",
+		"postgres://u:hush%zz@h/db":                                       "a store whose name is no URL",
+	} {
+		if got := MaskDSN(dsn); got != want {
+			t.Errorf("%s is shown as %s, want %s", dsn, got, want)
+		}
+	}
+	l, err := Parse("c.yaml", []byte("store: postgres://u@h/db?password=hush"), noEnv)
+	if err != nil || len(l.Warnings()) != 1 || !strings.Contains(l.Warnings()[0], "store_password_file") {
+		t.Errorf("a password in the query: %v, %v", l.Warnings(), err)
+	}
+	if _, err := Parse("c.yaml", []byte("store: mysql://u@h/db?password=hush"), noEnv); err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("got %v", err)
 	}
 }
 
