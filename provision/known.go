@@ -278,7 +278,7 @@ func (k *Known) entriesTo(next directory.State) (out []store.ReadEntry, err erro
 			continue
 		}
 		settled := k.settled[a.ID] && !a.Conflict.IsZero()
-		if was == nil || k.settled[a.ID] != settled || was != a && !equalAccounts(was, a) {
+		if was == nil || k.settled[a.ID] != settled || was != a && !was.Equal(a) {
 			keep(false, a.ID, saveAccount(a, settled))
 		}
 	}
@@ -319,11 +319,6 @@ func both[T any](a, b []*T, id func(*T) directory.EntryID) iter.Seq2[*T, *T] {
 			}
 		}
 	}
-}
-
-func equalAccounts(a, b *directory.ReadAccount) bool {
-	return a.DN == b.DN && a.Login == b.Login && a.Display == b.Display && a.Email == b.Email && a.Primary == b.Primary &&
-		a.Disabler == b.Disabler && a.Expires.Equal(b.Expires) && a.Activity == b.Activity && slices.Equal(a.Values, b.Values) && a.Conflict == b.Conflict
 }
 
 func equalGroups(a, b *directory.ReadGroup) bool {
