@@ -44,6 +44,53 @@ func (c *carrier) patiently(ctx context.Context, f func() error) error {
 	}
 }
 
+// learnUIDs finds how the store calls the accounts that only come into groups or
+// leave them: their steps do not say it.
+func (c *carrier) learnUIDs(ctx context.Context) error {
+	asked := map[directory.EntryID]bool{}
+	for i := range c.steps.groups {
+		for k := range c.linksOf(&c.steps.groups[i]) {
+			if c.accountUID[k.account] == "" && c.unseen[k.account] == nil {
+				asked[k.account] = true
+			}
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	ids := make([]string, 0, len(asked))
+	for id := range asked {
+		ids = append(ids, id.String())
+	}
+	return c.e.st.Read(ctx, func(v *store.View) error {
+		return v.SourceAccounts(ctx, c.k.source, ids, func(a directory.Account) error {
+			id, err := directory.ParseEntryID(a.ExternalID)
+			c.accountUID[id] = a.UID
+			return err
+		})
+	})
+}
+
+// hidden does the memberships of accounts that nobody sees.
+func (c *carrier) hidden(ctx context.Context) error {
+	return abreastly(ctx, len(c.steps.groups), func(ctx context.Context, i int) error {
+		var some []link
+		for k := range c.linksOf(&c.steps.groups[i]) {
+			if !c.isUnseen(k.account) {
+				continue
+			}
+			if some = append(some, k); len(some) < linksAtOnce {
+				continue
+			}
+			if err := c.links(ctx, some); err != nil {
+				return err
+			}
+			some = some[:0]
+		}
+		return c.links(ctx, some)
+	})
+}
+
 // links does memberships group by group, some hundred at a time.
 func (c *carrier) links(ctx context.Context, list []link) error {
 	ops := c.linkOps(list)
@@ -90,7 +137,7 @@ func (c *carrier) together(ctx context.Context, l *lot) error {
 		n := 0
 		for ; i < len(l.severalLinks) && (n == 0 || len(ops)+len(groups) < opsAtOnce); i++ {
 			if e := l.severalEdits[i]; e != nil {
-				ops = append(ops, c.accountOp(e))
+				ops = append(ops, c.accountOp(e, asWanted))
 			}
 			for _, k := range l.severalLinks[i] {
 				groups[k.group] = true
