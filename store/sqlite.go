@@ -381,7 +381,7 @@ func (e *sqliteEngine) snapshot(ctx context.Context, stmts ...stmt) (conn, func(
 			if c, err = e.connect(ctx); err != nil {
 				return err
 			}
-			if err = c.exec(ctx, "PRAGMA query_only = 1"); err != nil {
+			if err = errors.Join(c.exec(ctx, "PRAGMA query_only = 1"), c.exec(ctx, "PRAGMA cache_size = -8192")); err != nil {
 				return err
 			}
 		}
