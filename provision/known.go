@@ -105,6 +105,20 @@ func (e *Engine) Known(ctx context.Context, source string) (*Known, error) {
 	return k, nil
 }
 
+// HalfApplied reports whether a run of the source is being applied now, or was
+// when its process died.
+func (e *Engine) HalfApplied(ctx context.Context, source string) (half bool, err error) {
+	err = e.st.Read(ctx, func(v *store.View) error {
+		st, err := v.ReadState(ctx, source)
+		half = st.Applying
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("what is known of %s: %w", source, err)
+	}
+	return half, nil
+}
+
 // recall is what this process knew at the version, or nil.
 func (e *Engine) recall(source string, version int64) *Known {
 	e.knownMu.Lock()

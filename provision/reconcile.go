@@ -81,6 +81,11 @@ func (e *Engine) Reconcile(ctx context.Context, by store.By, k *Known, r directo
 		return nil, err
 	}
 	r.Accounts, r.Groups = nil, nil // the delta has what is new; the rest need not wait for its end
+	for i := range delta.Groups {
+		if r.Full { // who joins is compared with the store; of a first run it is everybody in every group
+			delta.Groups[i].Added = nil
+		}
+	}
 	run := &reconciling{e: e, by: by, k: k, r: r, o: o, delta: delta}
 	out, err := run.do(ctx)
 	if err != nil {

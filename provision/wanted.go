@@ -285,8 +285,11 @@ func (s *stepper) compare(step *groupStep, n directory.GroupDifference) {
 	for _, r := range n.Removed {
 		said[r.Account] = r
 	}
-	have := s.st.members[step.have.ID]
-	for _, m := range s.steps.walk(step.entry) {
+	have, want := s.st.members[step.have.ID], s.steps.walk(step.entry)
+	if len(have) == 0 {
+		step.join = make([]directory.EntryID, 0, len(want))
+	}
+	for _, m := range want {
 		for len(have) > 0 && s.st.accounts[have[0]].entry.Compare(m.Account) < 0 {
 			have = s.leaves(step, have, said)
 		}
