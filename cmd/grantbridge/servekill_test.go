@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"syscall"
@@ -53,14 +54,14 @@ func (k *killed) serveAndKill(n int) {
 	k.t.Helper()
 	k.lastRun(time.Hour)
 	head := k.revision()
-	most := int64(40)
+	most := int64(20)
 	if n == 0 {
 		most = 250
 	}
 	at := head + 1 + k.r.Int64N(most)
 	c, says := k.serve()
 	k.until("it applies", says, func(v *store.View) bool {
-		return v.Revision() >= at || v.Revision() > head && !k.halfApplied()
+		return v.Revision() >= at || v.Revision() > head && !k.applying(v)
 	})
 	k.must(c.Process.Kill())
 	_ = c.Wait()
@@ -80,6 +81,9 @@ func (k *killed) serveUntilDone(n int) {
 	c, says := k.serve()
 	start := time.Now()
 	answers(k.t, k.listen)
+	alive, err := http.Get("http://" + k.listen + "/healthz") // so it takes signals
+	k.must(err)
+	alive.Body.Close()
 	k.until("all is applied", says, func(*store.View) bool {
 		k.check("while serve goes on", k.was, k.now)
 		return !k.halfApplied() && maps.Equal(k.has(), k.now)
@@ -96,7 +100,7 @@ func (k *killed) serveUntilDone(n int) {
 func (k *killed) until(what string, says *bytes.Buffer, done func(*store.View) bool) {
 	k.t.Helper()
 	k.withStore(func(ctx context.Context, st *store.Store) error {
-		for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(time.Millisecond) {
 			ended := false
 			err := st.Read(ctx, func(v *store.View) error { ended = done(v); return nil })
 			if err != nil || ended {
@@ -112,13 +116,16 @@ func (k *killed) until(what string, says *bytes.Buffer, done func(*store.View) b
 func (k *killed) halfApplied() (half bool) {
 	k.t.Helper()
 	k.withStore(func(ctx context.Context, st *store.Store) error {
-		return st.Read(ctx, func(v *store.View) error {
-			s, err := v.ReadState(ctx, "corp")
-			half = s.Applying
-			return err
-		})
+		return st.Read(ctx, func(v *store.View) error { half = k.applying(v); return nil })
 	})
 	return half
+}
+
+func (k *killed) applying(v *store.View) bool {
+	k.t.Helper()
+	s, err := v.ReadState(k.t.Context(), "corp")
+	k.must(err)
+	return s.Applying
 }
 
 // lastRun lets the last run be as if it had ended so long ago.
