@@ -28,6 +28,8 @@ const (
 	// opsAtOnce how many operations are done together.
 	linksAtOnce = 400
 	opsAtOnce   = 60
+	// uidsAtOnce is how many accounts' UIDs are asked for together.
+	uidsAtOnce = 2048
 	// abreast is how many operations wait at the same time, to be committed in
 	// few transactions.
 	abreast = 48
@@ -97,7 +99,7 @@ func (r *reconciling) carry(ctx context.Context) error {
 		c.groupUID[id] = g.UID
 	}
 	l := c.sort()
-	if err := c.learnUIDs(ctx); err != nil {
+	if err := c.learnUIDs(ctx, l); err != nil {
 		return err
 	}
 	return c.run(ctx, l)
@@ -136,10 +138,22 @@ func (c *carrier) run(ctx context.Context, l *lot) error {
 	return c.e.Sync(ctx, 0)
 }
 
-// sort says of every step when it is done. Memberships of accounts that nobody
-// sees are done by group, straight from the steps: of a first run these are all.
+// sort says of every step when it is done.
 func (c *carrier) sort() *lot {
 	l := &lot{}
+	edits := c.sortAccounts(l)
+	links := c.sortLinks(l, edits)
+	for _, a := range l.create {
+		if a.joins && a.active {
+			l.rise = append(l.rise, a)
+		}
+	}
+	l.people(links, edits)
+	return l
+}
+
+// sortAccounts returns the edits of accounts that are seen.
+func (c *carrier) sortAccounts(l *lot) map[directory.EntryID]*accountStep {
 	edits := map[directory.EntryID]*accountStep{}
 	for i := range c.steps.accounts {
 		a := &c.steps.accounts[i]
@@ -158,49 +172,40 @@ func (c *carrier) sort() *lot {
 		}
 		c.unseen[a.entry] = a
 	}
-	links := map[directory.EntryID][]link{}
-	of := map[directory.EntryID][]link{}
+	return edits
+}
+
+// sortLinks returns the memberships of accounts that are seen. Those of the others
+// are done by group, straight from the steps: of a first run these are all. People
+// leave groups that are gone at the moment of their other changes, and not when
+// each group ends.
+func (c *carrier) sortLinks(l *lot, edits map[directory.EntryID]*accountStep) map[directory.EntryID][]link {
+	links, gone := map[directory.EntryID][]link{}, map[directory.EntryID][]link{}
 	for i := range c.steps.groups {
-		g := &c.steps.groups[i]
+		g, to := &c.steps.groups[i], links
 		switch {
 		case g.deleted:
-			l.gone = append(l.gone, g)
+			l.gone, to = append(l.gone, g), gone
 		case g.edited:
 			l.put = append(l.put, g)
 		}
 		for k := range c.linksOf(g) {
-			switch {
-			case c.isUnseen(k.account):
-				l.hidden++
-				c.joining(k.account)
-			case g.deleted:
-				of[k.account] = append(of[k.account], k)
-			default:
-				links[k.account] = append(links[k.account], k)
+			if !c.isUnseen(k.account) {
+				to[k.account] = append(to[k.account], k)
+				continue
+			}
+			l.hidden++
+			if a := c.unseen[k.account]; a != nil {
+				a.joins = true
 			}
 		}
 	}
-	for _, a := range l.create {
-		if a.joins && a.active {
-			l.rise = append(l.rise, a)
+	for id, from := range gone {
+		if len(from) > 1 || links[id] != nil || edits[id] != nil {
+			links[id] = append(links[id], from...)
 		}
 	}
-	// People leave groups that are gone at the moment of their other changes, and
-	// not when each group ends.
-	for id, gone := range of {
-		if len(gone) > 1 || links[id] != nil || edits[id] != nil {
-			links[id] = append(links[id], gone...)
-		}
-	}
-	l.people(links, edits)
-	return l
-}
-
-// joining notes that the account has groups to come into before it is seen.
-func (c *carrier) joining(id directory.EntryID) {
-	if a := c.unseen[id]; a != nil {
-		a.joins = true
-	}
+	return links
 }
 
 // linksOf are the memberships that the step changes; of a group that is gone,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -46,28 +47,37 @@ func (c *carrier) patiently(ctx context.Context, f func() error) error {
 
 // learnUIDs finds how the store calls the accounts that only come into groups or
 // leave them: their steps do not say it.
-func (c *carrier) learnUIDs(ctx context.Context) error {
-	asked := map[directory.EntryID]bool{}
+func (c *carrier) learnUIDs(ctx context.Context, l *lot) error {
+	asked := map[string]bool{}
+	ask := func(k link) {
+		if c.accountUID[k.account] == "" && c.unseen[k.account] == nil {
+			asked[k.account.String()] = true
+		}
+	}
 	for i := range c.steps.groups {
 		for k := range c.linksOf(&c.steps.groups[i]) {
-			if c.accountUID[k.account] == "" && c.unseen[k.account] == nil {
-				asked[k.account] = true
+			if c.isUnseen(k.account) {
+				ask(k)
 			}
 		}
 	}
-	if len(asked) == 0 {
-		return nil
-	}
-	ids := make([]string, 0, len(asked))
-	for id := range asked {
-		ids = append(ids, id.String())
+	for _, links := range append(slices.Clip(l.severalLinks), l.single) {
+		for _, k := range links {
+			ask(k)
+		}
 	}
 	return c.e.st.Read(ctx, func(v *store.View) error {
-		return v.SourceAccounts(ctx, c.k.source, ids, func(a directory.Account) error {
-			id, err := directory.ParseEntryID(a.ExternalID)
-			c.accountUID[id] = a.UID
-			return err
-		})
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(asked)), uidsAtOnce) {
+			err := v.SourceAccounts(ctx, c.k.source, ids, func(a directory.Account) error {
+				id, err := directory.ParseEntryID(a.ExternalID)
+				c.accountUID[id] = a.UID
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
