@@ -44,8 +44,8 @@ type SignedIn struct {
 // Refusal says in a log, never in an answer, why a sign-in was refused. It is
 // ErrRefused.
 type Refusal struct {
-	Reason string // limited, malformed, unknown, ambiguous, disabled, password, unavailable
-	Err    error  // what the directory said
+	Reason Reason
+	Err    error // what the directory said
 }
 
 func (e *Refusal) Error() string {
@@ -100,14 +100,14 @@ func (p *Passwords) Check(ctx context.Context, address, login, password string) 
 	}
 	// An attempt counts before it is made: a thousand at once are a thousand.
 	if !p.admit(account, address) {
-		return SignedIn{}, &Refusal{Reason: "limited"}
+		return SignedIn{}, &Refusal{Reason: Limited}
 	}
 	who, err := p.check(ctx, login, password)
 	r, refused := errors.AsType[*Refusal](err)
 	switch {
 	case err == nil:
 		p.forget(account, address)
-	case refused && r.Reason == "unavailable":
+	case refused && r.Reason == Unavailable:
 		p.giveBack(account, address)
 	}
 	return who, err
@@ -115,19 +115,19 @@ func (p *Passwords) Check(ctx context.Context, address, login, password string) 
 
 func (p *Passwords) check(ctx context.Context, login, password string) (SignedIn, error) {
 	if !wellFormed(login, maxLogin) || !wellFormed(password, maxPassword) {
-		return SignedIn{}, &Refusal{Reason: "malformed"} // an empty password is a success at many servers
+		return SignedIn{}, &Refusal{Reason: Malformed} // an empty password is a success at many servers
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.Idle)
 	defer cancel()
 	s, err := p.cfg.open(ctx, "")
 	if err != nil {
-		return SignedIn{}, &Refusal{"unavailable", err}
+		return SignedIn{}, &Refusal{Unavailable, err}
 	}
 	defer s.close()
 	a, refusal := p.find(s, login)
 	dn := ""
 	switch {
-	case refusal != nil && refusal.Reason == "unavailable":
+	case refusal != nil && refusal.Reason == Unavailable:
 		return SignedIn{}, refusal
 	case refusal != nil:
 		// The same work for a name that nobody has, so that time tells nothing.
@@ -135,11 +135,15 @@ func (p *Passwords) check(ctx context.Context, login, password string) (SignedIn
 	default:
 		dn = a.DN
 	}
-	if err := p.bindAs(ctx, s.server, dn, password); err != nil && refusal == nil {
-		refusal = err
+	reason, says := p.bindAs(ctx, s.server, dn, password)
+	if refusal == nil {
+		reason, says = shown(a, s.cfg.Now(), reason, says)
 	}
-	if refusal != nil {
+	switch {
+	case refusal != nil:
 		return SignedIn{}, refusal
+	case reason != "":
+		return SignedIn{}, &Refusal{reason, says}
 	}
 	return SignedIn{a, s.id()}, nil
 }
@@ -152,22 +156,26 @@ func wellFormed(s string, most int) bool {
 // compare again: what it takes for equal beyond letter case (spaces, accents)
 // is another name to a limiter and to rules.
 func (p *Passwords) find(s *session, login string) (*directory.ReadAccount, *Refusal) {
-	to := newPeople(s.cfg, s.p, 0)
+	more := *s.cfg
+	more.Users.Attributes = policyAttributes[s.p.kind]
+	to := newPeople(&more, s.p, 0)
 	if err := s.byLogin(login, to); err != nil {
-		return nil, &Refusal{"unavailable", err}
+		return nil, &Refusal{Unavailable, err}
 	}
 	switch {
 	case len(to.accounts)+to.nameless == 0:
-		return nil, &Refusal{Reason: "unknown"}
+		return nil, &Refusal{Reason: Unknown}
 	case len(to.accounts) != 1 || to.nameless > 0:
-		return nil, &Refusal{Reason: "ambiguous"}
+		return nil, &Refusal{Reason: Ambiguous}
 	}
 	a := to.accounts[0]
 	switch {
 	case directory.Fold(a.Login) != directory.Fold(login):
-		return nil, &Refusal{"unknown", fmt.Errorf("the directory takes %q for %q", login, a.Login)}
+		return nil, &Refusal{Unknown, fmt.Errorf("the directory takes %q for %q", login, a.Login)}
+	case a.Activity == directory.ActivityUnknown:
+		return a, &Refusal{Barred, fmt.Errorf("%s may not read %s, so nobody knows whether the account is disabled", s.cfg.bindName(), strings.Join(s.p.activity, ", "))}
 	case !a.ActiveAt(s.cfg.Now()):
-		return a, &Refusal{"disabled", errors.New(cmp.Or(a.Disabler, "it has expired"))}
+		return a, &Refusal{Barred, errors.New(cmp.Or(a.Disabler, "it has expired"))}
 	}
 	return a, nil
 }
@@ -187,20 +195,19 @@ func (s *session) byLogin(login string, to *people) error {
 
 // bindAs tries the password on a connection of its own: the one that searches
 // stays bound to the account that reads.
-func (p *Passwords) bindAs(ctx context.Context, server, dn, password string) *Refusal {
+func (p *Passwords) bindAs(ctx context.Context, server, dn, password string) (Reason, error) {
 	s, err := p.secret.session(ctx, server)
 	if err != nil {
-		return &Refusal{"unavailable", err}
+		return Unavailable, err
 	}
 	defer s.close()
-	err = s.ldap.Bind(dn, password)
-	switch {
-	case err == nil:
-		return nil
-	case resultCode(err) == -1:
-		return &Refusal{"unavailable", s.fault("bind", err)}
+	ask := ldaplib.NewSimpleBindRequest(dn, password, []ldaplib.Control{ldaplib.NewControlBeheraPasswordPolicy()})
+	answer, err := s.ldap.SimpleBind(ask)
+	var controls []ldaplib.Control
+	if answer != nil {
+		controls = answer.Controls
 	}
-	return &Refusal{"password", s.fault("bind", err)}
+	return verdict(s.fault("bind", err), controls)
 }
 
 // maxKeys bounds what the limiter remembers; beyond it, it forgets what is old.
