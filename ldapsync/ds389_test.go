@@ -40,6 +40,11 @@ func (s *ds389) disable(dn string) {
 	s.replace(dn, "nsAccountLock", "true")
 }
 
+func (s *ds389) enable(dn string) {
+	s.t.Helper()
+	s.replace(dn, "nsAccountLock")
+}
+
 // clerk is an account that its access control instruction lets read the place.
 func (s *ds389) clerk() Bind {
 	s.t.Helper()

@@ -16,7 +16,7 @@ var invariants = []struct {
 }{
 	1:  {"reading again changes nothing and writes no row", []string{"Test01ReadingAgainChangesNothing", "TestARunWithoutChangeWritesNothing"}},
 	2:  {"a fault anywhere takes nothing", []string{"Test02AConnectionCutAfterAnyByteTakesNothing", "Test02AByteThatFlipsTakesNothing", "Test02WrongAnswersTakeNothing", "Test02ASilentServerDoesNotHoldUs", "TestAnUnprovenReadingChangesNothing"}},
-	3:  {"success with nothing removes nobody", []string{"Test03EmptySuccessRemovesNobody", "TestSuccessWithNothingChangesNothingAndIsSaid", "TestSlapdThatAnswersSuccessWithNothingChangesNothingAndIsSaid"}},
+	3:  {"success with nothing removes nobody", []string{"Test03EmptySuccessRemovesNobody", "TestSuccessWithNothingChangesNothingAndIsSaid", "TestAServerThatAnswersSuccessWithNothingChangesNothingAndIsSaid"}},
 	4:  {"when faults heal, one run ends at the directory", []string{"Test04And05IncrementsAndFaultsEndWhereAFullReadingDoes", "TestRunsConverge", "TestTheStoreFollowsTheDirectory"}},
 	5:  {"increments end where a full reading does", []string{"Test04And05IncrementsAndFaultsEndWhereAFullReadingDoes", "TestSlapdIncrementsEndWhereAFullReadingDoes"}},
 	6:  {"killed anywhere, it ends the same", []string{"TestAnInterruptedRunIsFinishedByTheNext"}},
@@ -29,7 +29,7 @@ var invariants = []struct {
 	13: {"rows of others never change", []string{"TestARunTouchesOnlyItsOwnSource"}},
 	14: {"nobody sees a third state", []string{"TestNobodyIsSeenHalfChanged"}},
 	15: {"hidden members take nothing", []string{"Test15HiddenMembersTakeNothing", "TestAHiddenListOfMembersChangesNothing"}},
-	16: {"a run that nobody watches is bounded, both ways", []string{"TestAnUnattendedRunStaysWithinItsLimits", "TestAMassRemovalIsHeldAndClosesItself", "TestAMassElevationIsHeld", "TestSlapdMassRemovalAndMassElevationAreHeld"}},
+	16: {"a run that nobody watches is bounded, both ways", []string{"TestAnUnattendedRunStaysWithinItsLimits", "TestAMassRemovalIsHeldAndClosesItself", "TestAMassElevationIsHeld", "TestAServersMassRemovalAndMassElevationAreHeld"}},
 	17: {"a hash applies exactly its plan", []string{"TestApprovingAPlanDoesExactlyItOrNothing"}},
 	18: {"a replica that lags is not believed", []string{"Test18AReplicaThatLagsIsNotBelieved"}},
 	19: {"a temporary lock takes nothing", []string{"Test19ATemporaryLockTakesNothing"}},

@@ -26,6 +26,7 @@ type realServer interface {
 	login(name string) string // of the person with the name
 	password(dn, password string)
 	disable(dn string)
+	enable(dn string)
 	// lockAfter is a policy by which so many wrong passwords lock an account.
 	lockAfter(n int) func(dn string)
 	// clerk reads the place and has no other right.

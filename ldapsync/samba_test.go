@@ -4,13 +4,16 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	ldaplib "github.com/go-ldap/ldap/v3"
+	"github.com/google/go-cmp/cmp"
 
 	"grantbridge/directory"
 )
@@ -73,6 +76,11 @@ func (s *samba) disable(dn string) {
 	s.replace(dn, "userAccountControl", uacDisabled)
 }
 
+func (s *samba) enable(dn string) {
+	s.t.Helper()
+	s.replace(dn, "userAccountControl", uacNormal)
+}
+
 // clerk is an ordinary account, which may read nearly everything, as in every
 // domain; but not what was deleted.
 func (s *samba) clerk() Bind {
@@ -91,12 +99,18 @@ const (
 	listObject   = 0x80
 )
 
+// blind forbids searchOnly on each entry: what an entry itself allows goes before
+// what it inherits.
 func (s *samba) blind(way blindness) {
 	s.t.Helper()
-	if way == searchOnly {
-		s.deny(s.base, readProperty)
-	} else {
+	if way == hiddenTree {
 		s.deny("OU=people,"+s.base, listChildren|listObject|readProperty)
+		return
+	}
+	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: s.base, Scope: ldaplib.ScopeWholeSubtree, Filter: "(objectClass=*)", Attributes: []string{"1.1"}})
+	s.must(err)
+	for _, e := range res.Entries {
+		s.deny(e.DN, readProperty)
 	}
 }
 
@@ -258,3 +272,55 @@ func TestSambaRangesGiveAllMembers(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// An ordinary account does not see what was deleted: then the next reading of
+// everything finds it.
+func TestSambaDeletionIsFoundWithoutItsTombstone(t *testing.T) {
+	s := openSamba(t)
+	ada := s.person("ada")
+	for _, name := range []string{"bob", "eve", "kim"} {
+		s.person(name)
+	}
+	c := s.config()
+	c.Bind = s.clerk()
+	f := s.follow(c, "usn")
+	s.delete(ada)
+	f.step("a delete that is not shown")
+	r, err := reader(t, c).ReadAll(t.Context(), f.state)
+	s.must(err)
+	d, err := directory.Diff(f.state, r)
+	s.must(err)
+	if diff := cmp.Diff(s.words(d), []string{"deleted ada confirmed"}); diff != "" {
+		t.Errorf("got -, want +\n%s", diff)
+	}
+}
+
+// A right that is denied from above hides what an entry does not allow itself:
+// whether an account is disabled, and with that nobody can be told to be.
+func TestSambaThatHidesWhoIsDisabledIsNotBelieved(t *testing.T) {
+	s := openSamba(t)
+	ada := s.person("ada")
+	s.group("staff", ada)
+	c := s.config()
+	c.Bind = s.clerk()
+	f := s.follow(c, "")
+	s.deny(s.base, readProperty)
+	r, err := reader(t, c).ReadAll(t.Context(), f.state)
+	s.must(err)
+	d, err := directory.Diff(f.state, r)
+	s.must(err)
+	if diff := cmp.Diff(s.words(d), []string{"doubt ada: whether it is disabled is not shown any more"}); diff != "" {
+		t.Errorf("got -, want +\n%s", diff)
+	}
+	if a := follow(t, c, directory.State{}).Next.Accounts[0]; a.ActiveAt(time.Now()) {
+		t.Errorf("who is read for the first time is %+v", a)
+	}
+	p, err := NewPasswords(c, Attempts{})
+	s.must(err)
+	if _, err := p.Check(t.Context(), "", s.login("ada"), "Passw0rd-ada"); reason(err) != "disabled" || !strings.Contains(err.Error(), "may not read userAccountControl") {
+		t.Error(err)
+	}
+	if says := fmt.Sprint(Check(t.Context(), c).Stages); !strings.Contains(says, "of 1 it is not shown whether they are disabled") {
+		t.Error(says)
+	}
+}

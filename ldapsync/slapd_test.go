@@ -44,6 +44,11 @@ func (s *slapd) disable(dn string) {
 	s.replace(dn, "pwdAccountLockedTime", permanentLock)
 }
 
+func (s *slapd) enable(dn string) {
+	s.t.Helper()
+	s.replace(dn, "pwdAccountLockedTime")
+}
+
 func (s *slapd) blind(way blindness) {
 	s.t.Helper()
 	s.access(map[blindness]string{
