@@ -7,16 +7,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	ldaplib "github.com/go-ldap/ldap/v3"
 )
 
 // account is one that a real server refuses, or lets in, and how it came to that.
 type account struct {
-	spoil func(dn string)
-	want  Reason
-	says  string // to the administrator
-	wrong bool   // the password that is typed
+	policy func(dn string) // before it has a password
+	spoil  func(dn string) // after
+	want   Reason
+	says   string // to the administrator
+	wrong  bool   // the password that is typed
 }
 
 // signIns tries the accounts, each with its password, as the clerk finds them.
@@ -28,6 +30,9 @@ func signIns(t *testing.T, s realServer, accounts map[string]account) {
 	s.at().must(err)
 	for name, a := range accounts {
 		dn := s.person(name)
+		if a.policy != nil {
+			a.policy(dn)
+		}
 		s.password(dn, "Passw0rd-"+name)
 		if a.spoil != nil {
 			a.spoil(dn)
@@ -81,41 +86,34 @@ const longAgo = "20200101000000Z"
 
 func TestSlapdPasswordPolicyIsHeeded(t *testing.T) {
 	s := openSlapd(t)
-	old := func(policy func(string)) func(string) {
-		return func(dn string) {
-			policy(dn)
-			s.relaxed(dn, "pwdChangedTime", longAgo)
-		}
-	}
 	set := func(attribute, value string) func(string) {
 		return func(dn string) { s.replace(dn, attribute, value) }
 	}
-	many := s.lockAfter(5)
-	locked := func(dn string) {
-		many(dn)
-		for range 5 {
-			_ = s.tryBind(s.config(), dn, "wrong")
-		}
-	}
-	within := func(attribute, value string) func(string) {
-		return func(dn string) {
-			many(dn)
-			s.replace(dn, attribute, value)
-		}
-	}
+	old := func(dn string) { s.relaxed(dn, "pwdChangedTime", longAgo) }
+	locks := s.lockAfter(5)
 	signIns(t, s, map[string]account{
 		"ada":      {},
 		"typo":     {wrong: true, want: Wrong, says: "Invalid Credentials"},
-		"off":      {spoil: set("pwdAccountLockedTime", permanentLock), want: Barred, says: "pwdAccountLockedTime is 000001010000Z"},
+		"off":      {spoil: s.disable, want: Barred, says: "pwdAccountLockedTime is 000001010000Z"},
 		"reset":    {spoil: set("pwdReset", "TRUE"), want: MustChange, says: "must be changed first"},
 		"resetter": {spoil: set("pwdReset", "TRUE"), wrong: true, want: Wrong},
-		"locked":   {spoil: locked, want: Locked, says: "pwdAccountLockedTime is "},
-		"expired":  {spoil: old(s.policy("pwdMaxAge", "1000")), want: Expired, says: "has expired"},
-		"grace":    {spoil: old(s.policy("pwdMaxAge", "1000", "pwdGraceAuthnLimit", "3")), want: Expired, says: "2 grace logins are left"},
-		"warned":   {spoil: s.policy("pwdMaxAge", "1000", "pwdExpireWarning", "999")},
-		"ended":    {spoil: within("pwdEndTime", longAgo), want: Barred, says: "pwdEndTime is " + longAgo},
-		"early":    {spoil: within("pwdStartTime", "20980101000000Z"), want: Barred, says: "pwdStartTime is "},
+		"new":      {policy: s.policy("pwdMustChange", "TRUE"), want: MustChange, says: "must be changed first"},
+		"locked":   {policy: locks, spoil: wrongly(s), want: Locked, says: "pwdAccountLockedTime is "},
+		"expired":  {policy: s.policy("pwdMaxAge", "1000"), spoil: old, want: Expired, says: "has expired"},
+		"grace":    {policy: s.policy("pwdMaxAge", "1000", "pwdGraceAuthnLimit", "3"), spoil: old, want: Expired, says: "2 grace logins are left"},
+		"warned":   {policy: s.policy("pwdMaxAge", "1000", "pwdExpireWarning", "999")},
+		"ended":    {policy: locks, spoil: set("pwdEndTime", longAgo), want: Barred, says: "pwdEndTime is " + longAgo},
+		"early":    {policy: locks, spoil: set("pwdStartTime", "20980101000000Z"), want: Barred, says: "pwdStartTime is "},
 	})
+}
+
+// wrongly tries five wrong passwords past our limiter.
+func wrongly(s realServer) func(dn string) {
+	return func(dn string) {
+		for range 5 {
+			_ = s.at().tryBind(s.config(), dn, "wrong")
+		}
+	}
 }
 
 // policy is as OpenLDAP's, with the names of this server.
@@ -129,9 +127,7 @@ func (s *ds389) policy(attrs ...string) func(dn string) {
 	policy := s.add("cn="+name+","+s.base, append([]string{"objectClass", "ldapsubentry", "objectClass", "passwordPolicy", "cn", name}, attrs...)...)
 	return func(dn string) {
 		s.t.Helper()
-		password := s.value(dn, "uid")
 		s.replace(dn, "pwdPolicySubentry", policy)
-		s.password(dn, "Passw0rd-"+password) // by who resets it, under the policy
 	}
 }
 
@@ -141,28 +137,27 @@ func (s *ds389) lockAfter(n int) func(dn string) {
 
 func TestDS389PasswordPolicyIsHeeded(t *testing.T) {
 	s := openDS389(t)
-	until := func(time string, policy func(string)) func(string) {
-		return func(dn string) {
-			policy(dn)
-			s.replace(dn, "passwordExpirationTime", time)
+	// The server answers a new password first, and writes what follows after that.
+	settled := func(dn string) {
+		for end := time.Now().Add(10 * time.Second); s.value(dn, "passwordExpirationTime") == ""; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s has no passwordExpirationTime", dn)
+			}
 		}
 	}
-	many := s.lockAfter(5)
-	locked := func(dn string) {
-		many(dn)
-		for range 5 {
-			_ = s.tryBind(s.config(), dn, "wrong")
-		}
+	old := func(dn string) {
+		settled(dn)
+		s.replace(dn, "passwordExpirationTime", longAgo)
 	}
 	signIns(t, s, map[string]account{
 		"ada":     {},
 		"typo":    {wrong: true, want: Wrong, says: "Invalid Credentials"},
 		"off":     {spoil: s.disable, want: Barred, says: "nsAccountLock is true"},
-		"reset":   {spoil: s.policy("passwordMustChange", "on"), want: MustChange, says: "must be changed first"},
-		"locked":  {spoil: locked, want: Locked, says: "Exceed password retry limit"},
-		"expired": {spoil: until(longAgo, s.policy("passwordExp", "on", "passwordMaxAge", "1000")), want: Expired, says: "password expired"},
-		"grace":   {spoil: until(longAgo, s.policy("passwordExp", "on", "passwordMaxAge", "1000", "passwordGraceLimit", "2")), want: Expired, says: "1 grace logins are left"},
-		"warned":  {spoil: s.policy("passwordExp", "on", "passwordMaxAge", "1000", "passwordWarning", "999", "passwordSendExpiringTime", "on")},
+		"new":     {policy: s.policy("passwordMustChange", "on"), spoil: settled, want: MustChange, says: "must be changed first"},
+		"locked":  {policy: s.lockAfter(5), spoil: wrongly(s), want: Locked, says: "Exceed password retry limit"},
+		"expired": {policy: s.policy("passwordExp", "on", "passwordMaxAge", "1000"), spoil: old, want: Expired, says: "password expired"},
+		"grace":   {policy: s.policy("passwordExp", "on", "passwordMaxAge", "1000", "passwordGraceLimit", "2"), spoil: old, want: Expired, says: "1 grace logins are left"},
+		"warned":  {policy: s.policy("passwordExp", "on", "passwordMaxAge", "1000", "passwordWarning", "999", "passwordSendExpiringTime", "on")},
 	})
 	c := s.config()
 	c.Bind = Bind{DN: "uid=off,ou=people," + s.base, Password: "Passw0rd-off"}
@@ -211,13 +206,6 @@ func TestSambaSaysByItsCodesWhoMayNotSignIn(t *testing.T) {
 	set := func(attribute, value string) func(string) {
 		return func(dn string) { s.replace(dn, attribute, value) }
 	}
-	many := s.lockAfter(5)
-	locked := func(dn string) {
-		many(dn)
-		for range 5 {
-			_ = s.tryBind(s.config(), dn, "wrong")
-		}
-	}
 	signIns(t, s, map[string]account{
 		"ada":     {},
 		"typo":    {wrong: true, want: Wrong, says: "data 52e"},
@@ -225,7 +213,7 @@ func TestSambaSaysByItsCodesWhoMayNotSignIn(t *testing.T) {
 		"gone":    {spoil: set("accountExpires", "132223104000000000"), want: Barred, says: "it has expired"},
 		"stale":   {spoil: set("pwdLastSet", "0"), want: MustChange, says: "data 773"},
 		"expired": {spoil: s.aged, want: Expired, says: "data 532"},
-		"locked":  {spoil: locked, want: Locked, says: "data 775"},
+		"locked":  {policy: s.lockAfter(5), spoil: wrongly(s), want: Locked, says: "data 775"},
 		"night":   {spoil: set("logonHours", string(make([]byte, 21))), want: Barred, says: "data 530"},
 		"desk":    {spoil: set("userWorkstations", "DESK7"), want: Barred, says: "data 531"},
 	})
@@ -266,8 +254,8 @@ func TestSambaTakesTheNameThatIsConfigured(t *testing.T) {
 func TestNoServerLocksAnAccountThroughUs(t *testing.T) {
 	eachServer(t, func(t *testing.T, s realServer) {
 		dn := s.person("ada")
-		s.password(dn, "Passw0rd-ada")
 		s.lockAfter(5)(dn)
+		s.password(dn, "Passw0rd-ada")
 		p, err := NewPasswords(s.config(), Attempts{})
 		s.at().must(err)
 		for i := range 12 {
@@ -280,9 +268,7 @@ func TestNoServerLocksAnAccountThroughUs(t *testing.T) {
 			t.Errorf("we locked the account: %v", err)
 		}
 		// The lock is real: one more than ours and it closes.
-		for range 5 {
-			_ = s.at().tryBind(s.config(), dn, "wrong")
-		}
+		wrongly(s)(dn)
 		if err := s.at().tryBind(s.config(), dn, "Passw0rd-ada"); err == nil {
 			t.Error("the server does not lock at all")
 		}

@@ -185,13 +185,17 @@ func (s *place) value(dn, attribute string) string {
 	return res.Entries[0].GetAttributeValue(attribute)
 }
 
+// removeAll leaves nothing; an entry may hold another, as a person the primary
+// group, so it goes round.
 func (s *place) removeAll() {
-	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: s.base, Scope: ldaplib.ScopeWholeSubtree, Filter: "(objectClass=*)", Attributes: []string{"1.1"}})
-	if err != nil {
-		return
-	}
-	for _, e := range slices.Backward(res.Entries) {
-		_ = s.admin.Del(ldaplib.NewDelRequest(e.DN, nil))
+	for range 4 {
+		res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: s.base, Scope: ldaplib.ScopeWholeSubtree, Filter: "(objectClass=*)", Attributes: []string{"1.1"}})
+		if err != nil {
+			return
+		}
+		for _, e := range slices.Backward(res.Entries) {
+			_ = s.admin.Del(ldaplib.NewDelRequest(e.DN, nil))
+		}
 	}
 }
 

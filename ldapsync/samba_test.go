@@ -81,6 +81,12 @@ func (s *samba) enable(dn string) {
 	s.replace(dn, "userAccountControl", uacNormal)
 }
 
+// primary makes the group the person's primary one; it is no member value then.
+func (s *samba) primary(person, group string) {
+	s.t.Helper()
+	s.replace(person, "primaryGroupID", strings.TrimPrefix(ridOf([]byte(s.value(group, "objectSid"))), "rid:"))
+}
+
 // clerk is an ordinary account, which may read nearly everything, as in every
 // domain; but not what was deleted.
 func (s *samba) clerk() Bind {
@@ -174,7 +180,7 @@ func TestSambaIsReadByEachWayToConnect(t *testing.T) {
 	s.group("all", staff, eve, "CN=off,OU=people,"+s.base)
 	// The primary group is no member value: eve leaves the list of crew.
 	crew := s.group("crew", eve)
-	s.replace(eve, "primaryGroupID", strings.TrimPrefix(ridOf([]byte(s.value(crew, "objectSid"))), "rid:"))
+	s.primary(eve, crew)
 	want := []string{"created ada seen", "created all +ada +eve +off", "created crew +eve", "created eve seen", "created off seen", "created staff +ada"}
 	s.connects(s.config(), map[string]func(*Config){
 		"StartTLS":   func(*Config) {},
@@ -255,6 +261,9 @@ func TestSambaRangesGiveAllMembers(t *testing.T) {
 	if n := len(d.Next.Groups[0].Accounts); n != many {
 		t.Fatalf("%d members read at once", n)
 	}
+	if r := Check(t.Context(), c); !r.Trusted || !strings.Contains(fmt.Sprint(r.Stages), "1 groups with 1600 members") {
+		t.Errorf("%+v", r)
+	}
 	session, err := ptr(c.withDefaults()).open(t.Context(), "")
 	s.must(err)
 	defer session.close()
@@ -322,5 +331,34 @@ func TestSambaThatHidesWhoIsDisabledIsNotBelieved(t *testing.T) {
 	}
 	if says := fmt.Sprint(Check(t.Context(), c).Stages); !strings.Contains(says, "of 1 it is not shown whether they are disabled") {
 		t.Error(says)
+	}
+}
+
+// Active Directory's people are no inetOrgPerson, and not all of its groups are for
+// rights.
+func TestCheckKnowsWhatActiveDirectoryIs(t *testing.T) {
+	s := openSamba(t)
+	s.group("staff", s.person("ada"))
+	c := s.config()
+	c.Users.Filter = ""
+	says := func() string {
+		t.Helper()
+		return fmt.Sprint(Check(t.Context(), c).Stages)
+	}
+	if got := says(); !strings.Contains(got, "set users.filter to (&(objectCategory=person)(objectClass=user))") {
+		t.Error(got)
+	}
+	c = s.config()
+	if got := says(); strings.Contains(got, "distribution") {
+		t.Error(got)
+	}
+	list := s.group("list")
+	s.replace(list, "groupType", "2") // global, for mail
+	if got := says(); !strings.Contains(got, "1 are distribution groups") {
+		t.Error(got)
+	}
+	c.Groups.Filter = "(&(objectClass=group)" + securityGroup + ")"
+	if got := says(); strings.Contains(got, "distribution") || !strings.Contains(got, "1 groups with 1 members") {
+		t.Error(got)
 	}
 }
