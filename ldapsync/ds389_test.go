@@ -54,11 +54,14 @@ func (s *ds389) clerk() Bind {
 	return b
 }
 
-func (s *ds389) allow(dn string, rules ...string) {
+// allow sets the access control instructions of an entry.
+func (s *ds389) allow(dn string, rules ...string) { s.t.Helper(); s.allowOf("*", dn, rules...) }
+
+func (s *ds389) allowOf(attribute, dn string, rules ...string) {
 	s.t.Helper()
 	var all []string
 	for _, r := range rules {
-		all = append(all, `(targetattr="*")(version 3.0; acl "`+r+`"; `+r+` userdn="ldap:///uid=clerk,ou=elsewhere,`+s.base+`";)`)
+		all = append(all, `(targetattr="`+attribute+`")(version 3.0; acl "`+r+`"; `+r+` userdn="ldap:///uid=clerk,ou=elsewhere,`+s.base+`";)`)
 	}
 	s.replace(dn, "aci", all...)
 }
@@ -70,6 +73,8 @@ func (s *ds389) blind(way blindness) {
 		s.allow(s.base, "allow (search)")
 	case hiddenTree:
 		s.allow("ou=people,"+s.base, "deny (read,search,compare)")
+	case hiddenMembers:
+		s.allowOf("member", "ou=groups,"+s.base, "deny (read,search,compare)")
 	}
 }
 
@@ -77,6 +82,7 @@ func (s *ds389) heal() {
 	s.t.Helper()
 	s.allow(s.base, "allow (read,search,compare)")
 	s.allow("ou=people," + s.base)
+	s.allow("ou=groups," + s.base)
 }
 
 func TestDS389IsReadByEachWayToConnect(t *testing.T) {

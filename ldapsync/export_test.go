@@ -20,8 +20,9 @@ func EachServer(t *testing.T, f func(t *testing.T, s Real)) {
 
 // The ways in which a server answers success with nothing.
 const (
-	SearchOnly = searchOnly
-	HiddenTree = hiddenTree
+	SearchOnly    = searchOnly
+	HiddenTree    = hiddenTree
+	HiddenMembers = hiddenMembers
 )
 
 // Config reads as an account that may do nothing else.

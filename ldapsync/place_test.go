@@ -31,18 +31,19 @@ type realServer interface {
 	lockAfter(n int) func(dn string)
 	// clerk reads the place and has no other right.
 	clerk() Bind
-	// blind makes the clerk's searches succeed with nothing, until the test ends
-	// or heal.
+	// blind makes the clerk's searches succeed with nothing, or lack something,
+	// until heal.
 	blind(way blindness)
 	heal()
 }
 
-// blindness is a way in which a server answers success with nothing.
+// blindness is a way in which a server answers success with nothing, or less.
 type blindness string
 
 const (
-	searchOnly blindness = "it may search and not read"
-	hiddenTree blindness = "its base is above what it may see"
+	searchOnly    blindness = "it may search and not read"
+	hiddenTree    blindness = "its base is above what it may see"
+	hiddenMembers blindness = "it may not read who is in a group"
 )
 
 // eachServer runs a test on every real server that there is.

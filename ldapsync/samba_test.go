@@ -109,20 +109,25 @@ const (
 // what it inherits.
 func (s *samba) blind(way blindness) {
 	s.t.Helper()
-	if way == hiddenTree {
-		s.deny("OU=people,"+s.base, listChildren|listObject|readProperty)
+	of, filter := []byte(nil), "(objectClass=*)"
+	switch way {
+	case hiddenTree:
+		s.deny("OU=people,"+s.base, listChildren|listObject|readProperty, nil)
 		return
+	case hiddenMembers:
+		of, filter = memberGUID, "(objectClass=group)"
 	}
-	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: s.base, Scope: ldaplib.ScopeWholeSubtree, Filter: "(objectClass=*)", Attributes: []string{"1.1"}})
+	res, err := s.admin.Search(&ldaplib.SearchRequest{BaseDN: s.base, Scope: ldaplib.ScopeWholeSubtree, Filter: filter, Attributes: []string{"1.1"}})
 	s.must(err)
 	for _, e := range res.Entries {
-		s.deny(e.DN, readProperty)
+		s.deny(e.DN, readProperty, of)
 	}
 }
 
 // deny puts an entry before the others of the access control list that forbids
-// the clerk something there and below (MS-DTYP 2.4.4.4, 2.4.5, 2.4.6).
-func (s *samba) deny(dn string, mask uint32) {
+// the clerk something there and below, of one attribute if it is named (MS-DTYP
+// 2.4.4.4, 2.4.4.5, 2.4.5, 2.4.6).
+func (s *samba) deny(dn string, mask uint32, of []byte) {
 	s.t.Helper()
 	const offDACL, sizeACL, header = 16, 2, 8
 	sd := []byte(s.descriptor(dn))
@@ -130,13 +135,21 @@ func (s *samba) deny(dn string, mask uint32) {
 		s.usual[dn] = string(sd)
 	}
 	sid := []byte(s.value(s.clerkDN(), "objectSid"))
-	ace := binary.LittleEndian.AppendUint32([]byte{1, 2, byte(8 + len(sid)), 0}, mask) // denied, inherited by containers
-	ace = append(ace, sid...)
+	kind, object := byte(1), []byte(nil) // ACCESS_DENIED_ACE
+	if of != nil {
+		kind, object = 6, append([]byte{1, 0, 0, 0}, of...) // ACCESS_DENIED_OBJECT_ACE
+	}
+	ace := binary.LittleEndian.AppendUint32([]byte{kind, 2, byte(8 + len(object) + len(sid)), 0}, mask) // inherited by containers
+	ace = append(append(ace, object...), sid...)
 	acl := sd[binary.LittleEndian.Uint32(sd[offDACL:]):]
 	binary.LittleEndian.PutUint16(acl[sizeACL:], binary.LittleEndian.Uint16(acl[sizeACL:])+uint16(len(ace)))
 	binary.LittleEndian.PutUint16(acl[sizeACL+2:], binary.LittleEndian.Uint16(acl[sizeACL+2:])+1)
 	s.describe(dn, string(slices.Insert(sd, len(sd)-len(acl)+header, ace...)))
 }
+
+// memberGUID is the schemaIDGUID of member, bf9679c0-0de6-11d0-a285-00aa003049e2
+// (MS-ADA2 2.44), in the order of the wire.
+var memberGUID = []byte{0xc0, 0x79, 0x96, 0xbf, 0xe6, 0x0d, 0xd0, 0x11, 0xa2, 0x85, 0x00, 0xaa, 0x00, 0x30, 0x49, 0xe2}
 
 // onlyDACL asks for, and sets, no other part of a security descriptor.
 var onlyDACL = []ldaplib.Control{ldaplib.NewControlString("1.2.840.113556.1.4.801", true, "\x30\x03\x02\x01\x04")}
@@ -313,7 +326,7 @@ func TestSambaThatHidesWhoIsDisabledIsNotBelieved(t *testing.T) {
 	c := s.config()
 	c.Bind = s.clerk()
 	f := s.follow(c, "")
-	s.deny(s.base, readProperty)
+	s.deny(s.base, readProperty, nil)
 	r, err := reader(t, c).ReadAll(t.Context(), f.state)
 	s.must(err)
 	d, err := directory.Diff(f.state, r)

@@ -52,8 +52,9 @@ func (s *slapd) enable(dn string) {
 func (s *slapd) blind(way blindness) {
 	s.t.Helper()
 	s.access(map[blindness]string{
-		searchOnly: `to dn.subtree="` + s.base + `" by * search`,
-		hiddenTree: `to dn.subtree="ou=people,` + s.base + `" by * none`,
+		searchOnly:    `to dn.subtree="` + s.base + `" by * search`,
+		hiddenTree:    `to dn.subtree="ou=people,` + s.base + `" by * none`,
+		hiddenMembers: `to dn.subtree="` + s.base + `" attrs=member by * none`,
 	}[way])
 }
 

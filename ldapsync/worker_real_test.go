@@ -119,3 +119,39 @@ func TestAServersMassRemovalAndMassElevationAreHeld(t *testing.T) {
 		}
 	})
 }
+
+// The accidents of others: who reads has another password, or the server is away,
+// or hides who is in a group. Nobody suffers.
+func TestAServerInTroubleChangesNothing(t *testing.T) {
+	eachCompany(t, func(t *testing.T, c company) {
+		before, head := c.picture(), c.head()
+		for name, change := range map[string]func(*ldapsync.Config){
+			"the password was changed": func(c *ldapsync.Config) { c.Bind.Password = "another" },
+			"it is not reachable":      func(c *ldapsync.Config) { c.Servers = []string{"ldap://127.0.0.1:1"} },
+			"its base was moved":       func(c *ldapsync.Config) { c.Users.Base = "ou=moved," + c.Users.Base },
+		} {
+			config := c.s.Config()
+			change(&config)
+			p, err := c.reads(config).Once(c.ctx, person, ldapsync.RunOptions{})
+			if err == nil || p.State != provision.SyncFailed || len(p.Says) == 0 || len(p.Next) == 0 {
+				t.Errorf("%s: %+v, %v", name, p, err)
+			}
+			if c.head() != head || c.picture() != before {
+				t.Errorf("%s: something has changed", name)
+			}
+		}
+		c.s.Blind(ldapsync.HiddenMembers)
+		for _, full := range []bool{false, true} {
+			p, err := c.w.Once(c.ctx, person, ldapsync.RunOptions{Full: full})
+			// Where the stamp is the same it is a doubt. Samba's stamp changes with the
+			// rights, and 389's has only seconds: there the limits hold it.
+			doubted := p.State == provision.SyncUnchanged && (p.DoubtCount > 0 || !full)
+			if err != nil || !doubted && p.State != provision.SyncHeld || c.picture() != before {
+				t.Errorf("hidden members, full %v: %+v, %v", full, p, err)
+			}
+			t.Logf("hidden members, full %v: %s %q", full, p.State, p.Says)
+		}
+		c.s.Heal()
+		c.run(provision.SyncUnchanged)
+	})
+}
