@@ -66,6 +66,12 @@ type Passwords struct {
 	attempts Attempts
 	mu       sync.Mutex
 	failed   map[string][]time.Time
+	// refused is what the directory said when it refused who reads, at the time
+	// since; proven that it took him and has not refused him after.
+	refused error
+	since   time.Time
+	proven  bool
+	opening chan struct{} // has room for one, while he is not proven
 }
 
 // NewPasswords returns a checker for a directory, or says why it must not be:
@@ -85,7 +91,7 @@ func NewPasswords(c Config, a Attempts) (*Passwords, error) {
 	def(&a.Window, 15*time.Minute)
 	secret := c
 	secret.Bind = Bind{Method: BindSimple} // nobody reads over it in plaintext
-	return &Passwords{cfg: c, secret: secret, attempts: a, failed: map[string][]time.Time{}}, nil
+	return &Passwords{cfg: c, secret: secret, attempts: a, failed: map[string][]time.Time{}, opening: make(chan struct{}, 1)}, nil
 }
 
 // Check answers whose login and password these are. address is the client's,
@@ -119,7 +125,7 @@ func (p *Passwords) check(ctx context.Context, login, password string) (SignedIn
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.Idle)
 	defer cancel()
-	s, err := p.cfg.open(ctx, "")
+	s, err := p.open(ctx)
 	if err != nil {
 		return SignedIn{}, &Refusal{Unavailable, err}
 	}
@@ -146,6 +152,49 @@ func (p *Passwords) check(ctx context.Context, login, password string) (SignedIn
 		return SignedIn{}, &Refusal{reason, says}
 	}
 	return SignedIn{a, s.id()}, nil
+}
+
+// open connects as who reads. When the directory refuses him it is not asked again
+// within the window: every sign-in would be a wrong password more, and lock him.
+func (p *Passwords) open(ctx context.Context) (*session, error) {
+	if !p.isProven() {
+		select {
+		case p.opening <- struct{}{}:
+			defer func() { <-p.opening }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if err := p.mayOpen(); err != nil {
+		return nil, err
+	}
+	s, err := p.cfg.open(ctx, "")
+	e, ok := errors.AsType[*Error](err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.refused, p.proven = nil, true
+	case ok && e.Stage == "bind" && e.Next() == Stop:
+		p.refused, p.since, p.proven = err, p.cfg.Now(), false
+	}
+	return s, err
+}
+
+func (p *Passwords) isProven() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.proven
+}
+
+func (p *Passwords) mayOpen() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	again := p.since.Add(p.attempts.Window)
+	if p.refused == nil || !p.cfg.Now().Before(again) {
+		return nil
+	}
+	return fmt.Errorf("not asked again before %s, or a new configuration, so that %s is not locked: %w", again.UTC().Format(time.RFC3339), p.cfg.bindName(), p.refused)
 }
 
 func wellFormed(s string, most int) bool {

@@ -1,11 +1,13 @@
 package ldapsync
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -277,6 +279,43 @@ func TestNoServerLocksAnAccountThroughUs(t *testing.T) {
 		f.step("locked")
 		if len(f.state.Accounts) != 1 || !f.state.Accounts[0].ActiveAt(f.state.Checkpoint.At) {
 			t.Errorf("%+v", f.state.Accounts)
+		}
+	})
+}
+
+// When the password of who reads was changed, people go on trying to sign in; that
+// must not lock him.
+func TestNoServerLocksWhoReadsThroughUs(t *testing.T) {
+	eachServer(t, func(t *testing.T, s realServer) {
+		dn := s.person("reads")
+		s.lockAfter(5)(dn)
+		s.password(dn, "Passw0rd-reads")
+		c := s.config()
+		c.Bind = Bind{DN: dn, Password: "of last year"}
+		now := time.Now()
+		c.Now = func() time.Time { return now }
+		p, err := NewPasswords(c, Attempts{})
+		s.at().must(err)
+		tries := func() {
+			t.Helper()
+			var wait sync.WaitGroup
+			for i := range 20 {
+				wait.Go(func() {
+					if _, err := p.Check(context.Background(), "10.0.0.1", fmt.Sprint("p", i), "x"); reason(err) != "unavailable" {
+						t.Error(err)
+					}
+				})
+			}
+			wait.Wait()
+		}
+		tries()
+		now = now.Add(16 * time.Minute)
+		tries()
+		if _, err := p.Check(t.Context(), "", "x", "x"); !strings.Contains(err.Error(), "not asked again before") {
+			t.Error(err)
+		}
+		if err := s.at().tryBind(s.config(), dn, "Passw0rd-reads"); err != nil {
+			t.Errorf("we locked who reads: %v", err)
 		}
 	})
 }

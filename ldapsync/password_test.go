@@ -131,6 +131,28 @@ func TestADirectoryThatIsDownLetsNobodyInAndCountsNothing(t *testing.T) {
 	}
 }
 
+func TestWhoReadsIsNotTriedAgainWhileHeIsRefused(t *testing.T) {
+	p, s := signIn(t, small(), Attempts{})
+	now := ldaptest.Epoch
+	p.cfg.Now = func() time.Time { return now }
+	s.Password = "new"
+	for range 10 {
+		if _, err := p.Check(t.Context(), "10.0.0.1", "ada", "pw"); reason(err) != "unavailable" {
+			t.Fatal(err)
+		}
+	}
+	if n := len(s.Binds()); n != 1 {
+		t.Errorf("%d binds, want 1", n)
+	}
+	s.Password = "secret"
+	now = now.Add(15 * time.Minute)
+	for range 2 {
+		if _, err := p.Check(t.Context(), "10.0.0.1", "ada", "pw"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestPasswordsOfPeopleWantTLS(t *testing.T) {
 	s := serve(t, small(), ldaptest.OpenLDAP)
 	c := config(s)
