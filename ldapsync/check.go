@@ -172,14 +172,21 @@ func (k *checker) reading(s *session) {
 		return
 	}
 	k.users(s, &run.out)
+	people := k.last()
 	k.groups(s, &run.out)
-	k.Trusted = run.out.Proven() == nil
-	if k.Trusted {
-		k.stage("proof", Good, fmt.Sprintf("a reading would be believed: %s; %s", proven(run.out.UsersProof), proven(run.out.GroupsProof)), "", "")
-		return
+	says := fmt.Sprintf("%s; %s", proven(run.out.UsersProof), proven(run.out.GroupsProof))
+	switch unproven := run.out.Proven(); {
+	case unproven != nil:
+		k.stage("proof", Bad, unproven.Error(), "until this is so no reading changes anything", "")
+	case people == Bad || k.last() == Bad:
+		k.stage("proof", Bad, "a reading is complete, and lacks what must be in it: "+says, "see the failed stage above", "")
+	default:
+		k.Trusted = true
+		k.stage("proof", Good, "a reading would be believed: "+says, "", "")
 	}
-	k.stage("proof", Bad, run.out.Proven().Error(), "until this is so no reading changes anything", "")
 }
+
+func (k *checker) last() Verdict { return k.Stages[len(k.Stages)-1].Verdict }
 
 func proven(p directory.Proof) string {
 	l := p.Leg()
@@ -204,6 +211,8 @@ func (k *checker) users(s *session, r *directory.Reading) {
 	}
 	says := fmt.Sprintf("%d people, %d of them disabled", len(r.Accounts), disabled)
 	switch {
+	case len(r.Accounts) == 0 && s.p.kind == ActiveDirectory && !strings.Contains(k.cfg.Users.Filter, "user"):
+		k.stage("users", Bad, "nobody was found by "+k.cfg.Users.Filter, "in Active Directory set users.filter to (&(objectCategory=person)(objectClass=user))", search)
 	case len(r.Accounts) == 0:
 		k.stage("users", Bad, "nobody was found", "check users.base and users.filter, and that "+k.cfg.bindName()+" may read there", search)
 	case nameless > 0:
@@ -245,6 +254,7 @@ func (k *checker) groups(s *session, r *directory.Reading) {
 			k.Groups = append(k.Groups, Sample{ID: g.ID.String(), DN: g.DN, Name: g.Name, Members: len(state.Members(g.ID))})
 		}
 	}
+	mail := k.distribution(s)
 	says := fmt.Sprintf("%d groups with %d members and %d groups in groups", len(r.Groups), direct, nested)
 	switch {
 	case len(r.Groups) == 0:
@@ -253,11 +263,32 @@ func (k *checker) groups(s *session, r *directory.Reading) {
 		k.stage("groups", Bad, fmt.Sprintf("%s; of %d the members are not shown whole", says, cut), "let "+k.cfg.bindName()+" read member; who is in these groups will not change", search)
 	case unresolved > 0:
 		k.stage("groups", Warn, fmt.Sprintf("%s; %d members name nobody below users.base", says, unresolved), "widen users.base, or leave them: they get nothing", search)
+	case mail > 0:
+		k.stage("groups", Warn, fmt.Sprintf("%s; %d are distribution groups, which are for mail and guarded less", says, mail),
+			"leave them out by groups.filter: (&(objectClass=group)"+securityGroup+")", search)
 	case empty*2 > len(r.Groups):
 		k.stage("groups", Warn, fmt.Sprintf("%s; %d groups are empty", says, empty), "check that "+k.cfg.bindName()+" may read member", search)
 	default:
 		k.stage("groups", Good, says, "", search)
 	}
+}
+
+// securityGroup is what of Active Directory's groups gives rights: ADS_GROUP_TYPE
+// SECURITY_ENABLED (MS-ADTS 2.2.12), by LDAP_MATCHING_RULE_BIT_AND (3.1.1.3.4.4.1).
+const securityGroup = "(groupType:1.2.840.113556.1.4.803:=2147483648)"
+
+// distribution counts the groups among those that are read which are for mail. A
+// fault is none of them: that the groups can be read was seen before.
+func (k *checker) distribution(s *session) int {
+	if s.p.kind != ActiveDirectory {
+		return 0
+	}
+	got := s.newIDs()
+	q := query{name: "groups", base: k.cfg.Groups.Base, filter: "(&" + k.cfg.Groups.Filter + "(groupType=*)(!" + securityGroup + "))", attrs: []string{s.p.id}}
+	if _, err := s.pages(q, got); err != nil {
+		return 0
+	}
+	return len(got.dn)
 }
 
 // line is the question as ldapsearch asks it; the password is typed.
