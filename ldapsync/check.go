@@ -97,7 +97,7 @@ func (k *checker) connect(ctx context.Context) *session {
 		s, err := k.cfg.bound(ctx, server)
 		switch e := asError(err); {
 		case err != nil:
-			k.stage("connect "+server, Bad, e.Stage+": "+e.Err.Error(), e.Words(), "")
+			k.stage("connect "+server, Bad, e.Stage+": "+e.Err.Error(), e.advice(), "")
 		case first == nil:
 			first = s
 			k.stage("connect "+server, Good, "connected, "+secured(server, k.cfg)+", bound as "+k.cfg.bindName(), "", "")
@@ -129,8 +129,11 @@ func secured(server string, c *Config) string {
 }
 
 func (c *Config) bindName() string {
-	if c.Bind.Method == BindSimple {
+	switch c.Bind.Method {
+	case BindSimple:
 		return c.Bind.DN
+	case BindGSSAPI:
+		return c.Bind.Kerberos.String()
 	}
 	return string(c.Bind.Method)
 }
@@ -294,12 +297,17 @@ func (k *checker) distribution(s *session) int {
 // line is the question as ldapsearch asks it; the password is typed.
 func (c *Config) line(s *session, base, scope, filter string, attrs ...string) string {
 	words := []string{"ldapsearch", "-LLL", "-H", quote(s.server)}
+	if c.Bind.Method == BindGSSAPI {
+		words = append(c.kinit(), words...)
+	}
 	if strings.HasPrefix(s.server, "ldap:") && !c.Plaintext {
 		words = append(words, "-ZZ")
 	}
 	switch c.Bind.Method {
 	case BindExternal:
 		words = append(words, "-Y", "EXTERNAL")
+	case BindGSSAPI:
+		words = append(words, "-Q", "-Y", "GSSAPI", "-N", "-O", "maxssf=0")
 	case BindAnonymous:
 		words = append(words, "-x")
 	default:
@@ -314,6 +322,19 @@ func (c *Config) line(s *session, base, scope, filter string, attrs ...string) s
 		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
+}
+
+// kinit is what comes before ldapsearch, so that it has a ticket.
+func (c *Config) kinit() []string {
+	var words []string
+	k := c.Bind.Kerberos
+	if k.Config != "" {
+		words = append(words, "export", "KRB5_CONFIG="+quote(k.Config)+";")
+	}
+	if k.Cache != "" {
+		return append(words, "KRB5CCNAME="+quote("FILE:"+k.Cache))
+	}
+	return append(words, "kinit", "-k", "-t", quote(k.Keytab), quote(k.Principal), "&&")
 }
 
 func quote(s string) string {
