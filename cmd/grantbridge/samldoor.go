@@ -36,7 +36,7 @@ func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata, ps provi
 	base := s.url(l)
 	loopback, err := login.Loopback(base)
 	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Passwords: ps.passwords, Pace: s.o.pace, TrustedProxies: config.Prefixes(l.TrustedProxies),
-		Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback)}
+		Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback), Limits: s.limits}
 	for name, src := range l.Sources {
 		if src.SAML == nil && src.OIDC == nil || src.Disabled {
 			continue

@@ -73,8 +73,10 @@ type Config struct {
 	Pace time.Duration
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	Sessions       *session.Manager
-	Signer         *session.Signer
+	// Limits of the doors before this one; nil makes new ones.
+	Limits   *Limits
+	Sessions *session.Manager
+	Signer   *session.Signer
 	// Kept, when given, is told of every attempt that came to something.
 	Kept func(source, outcome string, reason signin.Reason)
 	Log  *slog.Logger
@@ -86,7 +88,6 @@ type Door struct {
 	engine  *provision.Engine
 	c       Config
 	handler http.Handler
-	limits  *limits
 }
 
 // Loopback reports whether base is plain http on this machine, and refuses plain
@@ -124,7 +125,10 @@ func New(engine *provision.Engine, c Config) *Door {
 	if c.Audience == "" {
 		c.Audience = c.BaseURL
 	}
-	d := &Door{engine: engine, c: c, limits: newLimits()}
+	if c.Limits == nil {
+		c.Limits = NewLimits()
+	}
+	d := &Door{engine: engine, c: c}
 	d.handler = handler.RequestID(handler.Secure(strings.HasPrefix(c.BaseURL, "https://"), d.routes()))
 	return d
 }
