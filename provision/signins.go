@@ -167,8 +167,9 @@ func (e *Engine) pendingSignIn(ctx context.Context, source, subject string) (fou
 type NewAccount func(store.PendingLink) (*directory.AccountChange, error)
 
 // ApproveSignIn lets a sign-in that waits in as somebody new, with no right but
-// what rules give, and returns the account that was made. store.ErrNotFound; an
-// InvalidError when another account has its login or external id.
+// what rules give, and returns the account that was made. The account that it made
+// when it was somebody else's is deleted. store.ErrNotFound; an InvalidError when
+// another account has its login or external id.
 func (e *Engine) ApproveSignIn(ctx context.Context, by store.By, source, subject string, account NewAccount) (directory.Account, error) {
 	p, err := e.pendingSignIn(ctx, source, subject)
 	if err != nil {
@@ -177,6 +178,12 @@ func (e *Engine) ApproveSignIn(ctx context.Context, by store.By, source, subject
 	change, err := account(p)
 	if err != nil {
 		return directory.Account{}, err
+	}
+	if p.Account != "" {
+		_, err := e.Apply(ctx, by, &directory.AccountChange{Source: source, UID: p.Account, Delete: true})
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // who tries again has deleted it already
+			return directory.Account{}, err
+		}
 	}
 	made, err := e.Apply(ctx, by, change)
 	if u, ok := errors.AsType[*store.UniqueError](err); ok {

@@ -23,6 +23,7 @@ func (a *app) pendingCommand() *cobra.Command {
 					column[store.PendingLink]{"SUBJECT", func(p store.PendingLink) string { return p.Subject }},
 					column[store.PendingLink]{"LOGIN", func(p store.PendingLink) string { return p.Login }},
 					column[store.PendingLink]{"EMAIL", func(p store.PendingLink) string { return orDash(p.Email) }},
+					column[store.PendingLink]{"WAS", func(p store.PendingLink) string { return orDash(p.Account) }},
 					column[store.PendingLink]{"LAST", func(p store.PendingLink) string { return p.Last.Format(time.RFC3339) }},
 					column[store.PendingLink]{"TRACE", func(p store.PendingLink) string { return p.Trace }})
 			})

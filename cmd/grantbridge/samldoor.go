@@ -93,7 +93,8 @@ func samlSource(base, name string, c *config.SAML, fetched []store.SAMLMetadata)
 	if p.Keys, err = samlKeys(c); err != nil {
 		return login.Source{}, err
 	}
-	out := login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), Groups: login.GroupMode(c.Groups), LeaveOnEmpty: c.GroupsEmpty == "leave",
+	out := login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), ReassignedAfter: durationOf(c.Subject.ReassignedAfter),
+		Groups: login.GroupMode(c.Groups), LeaveOnEmpty: c.GroupsEmpty == "leave",
 		Strong: c.MFA.Contexts, Ceiling: c.MFA.Ceiling, Origins: origins(idp)}
 	out.Provider, err = saml.NewProvider(p)
 	return out, err

@@ -51,7 +51,11 @@ type Source struct {
 	Label    string   // for the button; default is the name
 	Domains  []string // of e-mail addresses whose owners sign in here
 	Mode     Mode
-	Groups   GroupMode
+	// ReassignedAfter is how long a subject of a kind that identity providers
+	// give to somebody else later may stay away: after that it waits for an
+	// administrator. 0 is for ever.
+	ReassignedAfter time.Duration
+	Groups          GroupMode
 	// LeaveOnEmpty lets an attribute of groups without values end memberships.
 	LeaveOnEmpty bool
 	// Strong are the authentication contexts that count as strong; a session

@@ -364,6 +364,41 @@ func subjectLinks(k Kit, c *Clock) {
 		}
 		return err
 	})
+	used := func() (last time.Time) {
+		k.Read(func(v *store.View) (err error) { last, err = v.SubjectUsed(ctx, "okta", "nameid:x"); return err })
+		return last
+	}
+	linked := used()
+	k.no(k.S.UseSubject(ctx, "okta", "nameid:x", linked.Add(time.Hour)))
+	k.no(k.S.UseSubject(ctx, "okta", "nameid:x", linked))
+	if got := used(); linked.IsZero() || !got.Equal(linked.Add(time.Hour)) {
+		k.T.Errorf("the subject was linked at %v and last used at %v", linked, got)
+	}
+	p.Account = b.UID
+	k.no(k.S.PutPendingLink(ctx, p))
+	k.Read(func(v *store.View) error {
+		ps, err := v.PendingLinks(ctx)
+		if len(ps) != 1 || ps[0].Account != b.UID {
+			k.T.Errorf("what waits: %+v", ps)
+		}
+		return err
+	})
+	k.Do(&store.LinkSubject{Source: "okta", Subject: "nameid:x", Account: b.UID}) // the same person after all
+	k.no(k.S.PutPendingLink(ctx, p))
+	k.no(k.S.UseSubject(ctx, "okta", "nameid:x", linked))
+	k.Read(func(v *store.View) error {
+		ps, err := v.PendingLinks(ctx)
+		if len(ps) != 0 {
+			k.T.Errorf("waits though it signed in: %+v", ps)
+		}
+		return err
+	})
+	k.Do(DeleteAccount("okta", b.UID))
+	heir := k.Account("okta", "heir")
+	k.Do(&store.LinkSubject{Source: "okta", Subject: "nameid:x", Account: heir.UID})
+	if got, err := find("okta", "nameid:x", ""); err != nil || got.ID != heir.ID || got.Deleted {
+		k.T.Errorf("the subject of a deleted account, linked anew: %+v, %v", got, err)
+	}
 	k.Do(DeleteAccount("okta", a.UID))
 	if got, err := find("okta", "none", "ext-1"); err != nil || !got.Deleted {
 		k.T.Errorf("the tombstone: %+v, %v", got, err)
