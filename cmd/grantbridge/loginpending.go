@@ -46,7 +46,11 @@ func (a *app) approveCommand() *cobra.Command {
 	return a.reasons(&cobra.Command{Use: "approve SOURCE SUBJECT", Short: "let a sign-in that waits in as somebody new", Args: words("SOURCE", "SUBJECT"),
 		Long: `Approve makes an account of a sign-in that waits, with the login and address that
 it came with, and with no right but what rules give. When the person is known
-already, link the sign-in to the account instead: login link.`,
+already, link the sign-in to the account instead: login link.
+
+A sign-in by an e-mail address or an unspecified NameID that was not here for
+longer than reassigned_after may be somebody else's by now. Approve then deletes
+the account that it was, which stands under WAS, and makes another.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
 				made, err := b.ApproveSignIn(c.Context(), a.by(), args[0], args[1], login.Approve)
