@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/saml/login"
 	"grantbridge/store"
 	"grantbridge/web"
 )
@@ -18,7 +19,7 @@ import (
 // decisions serves the decision API, health checks and metrics.
 func (s *server) decisions(l *config.Loaded) http.Handler {
 	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load,
-		Registry: s.registry, Replay: s.replay})
+		Registry: s.registry, Replay: s.replay, NewAccount: login.Approve})
 }
 
 // url is the URL that clients use.

@@ -132,6 +132,15 @@ sources:
       groups: {base: "ou=groups,%[4]s"}
       password_login: {enabled: true, label: Corporate directory%s}
 `, dir, b.config(), memdir.Suffix, b.base(), more)
+	s := runServer(t, dir, text)
+	s.live.Load().workers.stop() // from here on it is read when a test says so
+	s.readNow(t)
+	return s
+}
+
+// runServer runs a server of the configuration in text until the test ends.
+func runServer(t *testing.T, dir, text string) *server {
+	t.Helper()
 	file := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -155,8 +164,6 @@ sources:
 		t.Fatal(err)
 		return nil
 	case s := <-up:
-		s.live.Load().workers.stop() // from here on it is read when a test says so
-		s.readNow(t)
 		return s
 	}
 }

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -55,7 +54,7 @@ func (d *Door) backchannel(w http.ResponseWriter, r *http.Request) error {
 	if no != nil {
 		return d.notLoggedOut(r, name, no)
 	}
-	if err := d.endOrdered(r.Context(), name, order); err != nil {
+	if err := d.endOrdered(r, name, order); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusOK)
@@ -81,27 +80,27 @@ func (d *Door) notLoggedOut(r *http.Request, source string, no *signin.Rejection
 
 // endOrdered ends the sessions that a verified logout token is about: of this
 // source and this subject, this session of the provider's, or both.
-func (d *Door) endOrdered(ctx context.Context, source string, order oidc.Logout) error {
-	var ids []string
-	err := d.engine.Store().Read(ctx, func(v *store.View) error {
-		var all []store.Session
-		var err error
+func (d *Door) endOrdered(r *http.Request, source string, order oidc.Logout) error {
+	ctx, t := r.Context(), d.trace(source)
+	var named []store.Session
+	err := d.engine.Store().Read(ctx, func(v *store.View) (err error) {
 		if order.Subject != "" {
-			all, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
+			named, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
 		} else {
-			all, err = v.SessionsOfSource(ctx, source)
-		}
-		for _, s := range all {
-			var a auth
-			if json.Unmarshal(s.Auth, &a) == nil && order.Ends(a.OIDC) {
-				ids = append(ids, s.ID)
-			}
+			named, err = v.SessionsOfSource(ctx, source)
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	_, err = d.c.Sessions.End(ctx, "the identity provider", ids...)
-	return err
+	named = slices.DeleteFunc(named, func(s store.Session) bool {
+		var a auth
+		return json.Unmarshal(s.Auth, &a) != nil || !order.Ends(a.OIDC)
+	})
+	op := &store.RevokeSessions{IDs: idsOf(named)}
+	if _, err := d.engine.Store().Do(ctx, d.byProvider(r, source, t), op); err != nil {
+		return err
+	}
+	return d.keepLogout(ctx, t, named, op.Ended)
 }
