@@ -51,12 +51,14 @@ func (d *Door) backchannel(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return d.notLoggedOut(r, name, oidc.Refuse(oidc.LogoutMissing, "a form", "one that cannot be read"))
 	}
-	order, no := s.OIDC.AcceptLogout(r.Context(), r.PostForm.Get("logout_token"), d.engine.Store(), d.c.Now())
+	order, no := s.OIDC.JudgeLogout(r.Context(), r.PostForm.Get("logout_token"), d.c.Now())
 	if no != nil {
 		return d.notLoggedOut(r, name, no)
 	}
-	if err := d.endOrdered(r.Context(), name, order); err != nil {
+	if no, err := d.endOrdered(r.Context(), name, s, order); err != nil {
 		return err
+	} else if no != nil {
+		return d.notLoggedOut(r, name, no)
 	}
 	w.WriteHeader(http.StatusOK)
 	return nil
@@ -80,10 +82,24 @@ func (d *Door) notLoggedOut(r *http.Request, source string, no *signin.Rejection
 }
 
 // endOrdered ends the sessions that a verified logout token is about: of this
-// source and this subject, this session of the provider's, or both.
-func (d *Door) endOrdered(ctx context.Context, source string, order oidc.Logout) error {
+// source and this subject, this session of the provider's, or both. The mark comes
+// first, as in endNamed, and the token is spent with the sessions' end.
+func (d *Door) endOrdered(ctx context.Context, source string, s Source, order oidc.Logout) (*signin.Rejection, error) {
+	st, now := d.engine.Store(), d.c.Now()
+	again := false
+	err := st.Read(ctx, func(v *store.View) (err error) {
+		again, err = v.Marked(ctx, []string{order.Ticket}, now)
+		return err
+	})
+	if err != nil || again { // which must not set the mark anew
+		return oidc.Refuse(oidc.LogoutReplayed, "a first use", "another one"), err
+	}
+	mark, until := s.OIDC.SignsOut(order, now)
+	if err := st.Mark(ctx, []string{mark}, until); err != nil {
+		return nil, err
+	}
 	var ids []string
-	err := d.engine.Store().Read(ctx, func(v *store.View) error {
+	err = st.Read(ctx, func(v *store.View) error {
 		var all []store.Session
 		var err error
 		if order.Subject != "" {
@@ -100,8 +116,11 @@ func (d *Door) endOrdered(ctx context.Context, source string, order oidc.Logout)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = d.c.Sessions.End(ctx, "the identity provider", ids...)
-	return err
+	first, err := st.EndSessionsOnce(ctx, order.Ticket, order.Until, ids, "the identity provider", now)
+	if err == nil && !first {
+		return oidc.Refuse(oidc.LogoutReplayed, "a first use", "another one"), nil
+	}
+	return nil, err
 }

@@ -154,16 +154,16 @@ func keysOf(tickets []saml.Ticket) []string {
 	return keys
 }
 
-// overtaken ends a session again whose sign-in the identity provider answered
-// before it signed the person out, while the browser was still on its way (SAML
-// core 3.7.3.1). It comes after the session: endNamed says why.
-func (d *Door) overtaken(ctx context.Context, s Source, handle string, ref saml.SessionRef, answered time.Time) (*signin.Rejection, error) {
-	if ref.NameID.Value == "" {
-		return nil, nil // no logout request can name it
+// overtaken ends a session again whose sign-in was under way when the identity
+// provider signed the person out. It comes after the session: endNamed says why.
+func (d *Door) overtaken(ctx context.Context, s Source, handle string, p parked, began time.Time) (*signin.Rejection, error) {
+	marks, until := s.signedOutBy(p, began)
+	if len(marks) == 0 {
+		return nil, nil
 	}
-	marks, is := s.Provider.SignedOutBy(ref, answered), false
+	is := false
 	err := d.engine.Store().Read(ctx, func(v *store.View) (err error) {
-		is, err = v.Marked(ctx, keysOf(marks), marks[0].Until)
+		is, err = v.Marked(ctx, marks, until)
 		return err
 	})
 	if err == nil && !is {
@@ -175,7 +175,7 @@ func (d *Door) overtaken(ctx context.Context, s Source, handle string, ref saml.
 	} else if errors.Is(findErr, session.ErrNone) {
 		findErr = nil // endNamed was here first
 	}
-	return refusal(outMeanwhile, "a sign-in that holds", "a logout request after it"), errors.Join(err, findErr)
+	return refusal(outMeanwhile, "a sign-in that holds", "a logout after it"), errors.Join(err, findErr)
 }
 
 // sloAnswer takes the answer to a logout request of ours.
