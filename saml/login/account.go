@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"grantbridge/access"
 	"grantbridge/directory"
@@ -79,6 +80,7 @@ type auth struct {
 type entry struct {
 	stepUp bool
 	old    string
+	began  time.Time // at an OpenID provider
 }
 
 // enter finds or makes the account, does what the groups say and makes the
@@ -112,7 +114,7 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked, e ent
 	if err != nil {
 		return "", nil, err
 	}
-	if no, err := d.overtaken(ctx, s, handle, p.Auth.Ref, p.Identity.IssuedAt); no != nil || err != nil {
+	if no, err := d.overtaken(ctx, s, handle, p, e.began); no != nil || err != nil {
 		return "", no, err
 	}
 	if err := d.used(ctx, p); err != nil {

@@ -50,12 +50,14 @@ func (d *Door) backchannel(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return d.notLoggedOut(r, name, oidc.Refuse(oidc.LogoutMissing, "a form", "one that cannot be read"))
 	}
-	order, no := s.OIDC.AcceptLogout(r.Context(), r.PostForm.Get("logout_token"), d.engine.Store(), d.c.Now())
+	order, no := s.OIDC.JudgeLogout(r.Context(), r.PostForm.Get("logout_token"), d.c.Now())
 	if no != nil {
 		return d.notLoggedOut(r, name, no)
 	}
-	if err := d.endOrdered(r, name, order); err != nil {
+	if no, err := d.endOrdered(r, name, s, order); err != nil {
 		return err
+	} else if no != nil {
+		return d.notLoggedOut(r, name, no)
 	}
 	w.WriteHeader(http.StatusOK)
 	return nil
@@ -79,11 +81,24 @@ func (d *Door) notLoggedOut(r *http.Request, source string, no *signin.Rejection
 }
 
 // endOrdered ends the sessions that a verified logout token is about: of this
-// source and this subject, this session of the provider's, or both.
-func (d *Door) endOrdered(r *http.Request, source string, order oidc.Logout) error {
-	ctx, t := r.Context(), d.trace(source)
+// source and this subject, this session of the provider's, or both. The mark comes
+// first, as in endNamed, and the token is spent with the sessions' end.
+func (d *Door) endOrdered(r *http.Request, source string, s Source, order oidc.Logout) (*signin.Rejection, error) {
+	ctx, t, st, now := r.Context(), d.trace(source), d.engine.Store(), d.c.Now()
+	again := false
+	err := st.Read(ctx, func(v *store.View) (err error) {
+		again, err = v.Marked(ctx, []string{order.Ticket}, now)
+		return err
+	})
+	if err != nil || again { // which must not set the mark anew
+		return oidc.Refuse(oidc.LogoutReplayed, "a first use", "another one"), err
+	}
+	mark, until := s.OIDC.SignsOut(order, now)
+	if err := st.Mark(ctx, []string{mark}, until); err != nil {
+		return nil, err
+	}
 	var named []store.Session
-	err := d.engine.Store().Read(ctx, func(v *store.View) (err error) {
+	err = st.Read(ctx, func(v *store.View) (err error) {
 		if order.Subject != "" {
 			named, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
 		} else {
@@ -92,15 +107,18 @@ func (d *Door) endOrdered(r *http.Request, source string, order oidc.Logout) err
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	named = slices.DeleteFunc(named, func(s store.Session) bool {
 		var a auth
 		return json.Unmarshal(s.Auth, &a) != nil || !order.Ends(a.OIDC)
 	})
-	op := &store.RevokeSessions{IDs: idsOf(named)}
-	if _, err := d.engine.Store().Do(ctx, d.byProvider(r, source, t), op); err != nil {
-		return err
+	ended, first, err := d.endOnce(ctx, d.byProvider(r, source, t), order.Ticket, order.Until, named)
+	if err != nil {
+		return nil, err
 	}
-	return d.keepLogout(ctx, t, named, op.Ended)
+	if !first {
+		return oidc.Refuse(oidc.LogoutReplayed, "a first use", "another one"), nil
+	}
+	return nil, d.keepLogout(ctx, t, named, ended)
 }

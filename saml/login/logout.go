@@ -160,7 +160,7 @@ func (d *Door) endNamed(r *http.Request, t *Trace, s Source, asked *saml.Logout)
 		return nil, err
 	}
 	once := s.Provider.LogoutTicket(asked)
-	ended, first, err := d.endOnce(ctx, d.byProvider(r, t.Source, t), once, named)
+	ended, first, err := d.endOnce(ctx, d.byProvider(r, t.Source, t), once.Key, once.Until, named)
 	if err != nil {
 		return nil, err
 	}
@@ -184,12 +184,12 @@ func (d *Door) named(ctx context.Context, source string, asked *saml.Logout) (na
 
 // endOnce ends sessions if the ticket is spent with it. Where there is none to
 // end, nothing is worth an audit entry.
-func (d *Door) endOnce(ctx context.Context, by store.By, once saml.Ticket, named []store.Session) (ended int, first bool, err error) {
+func (d *Door) endOnce(ctx context.Context, by store.By, ticket string, until time.Time, named []store.Session) (ended int, first bool, err error) {
 	if len(named) == 0 {
-		spent, err := d.engine.Store().Spend(ctx, []string{once.Key}, once.Until, d.c.Now())
+		spent, err := d.engine.Store().Spend(ctx, []string{ticket}, until, d.c.Now())
 		return 0, spent < 0, err
 	}
-	op := &store.RevokeSessions{IDs: idsOf(named), Once: once.Key, Until: once.Until}
+	op := &store.RevokeSessions{IDs: idsOf(named), Once: ticket, Until: until}
 	_, err = d.engine.Store().Do(ctx, by, op)
 	return op.Ended, !op.Spent, err
 }
@@ -209,16 +209,16 @@ func keysOf(tickets []saml.Ticket) []string {
 	return keys
 }
 
-// overtaken ends a session again whose sign-in the identity provider answered
-// before it signed the person out, while the browser was still on its way (SAML
-// core 3.7.3.1). It comes after the session: endNamed says why.
-func (d *Door) overtaken(ctx context.Context, s Source, handle string, ref saml.SessionRef, answered time.Time) (*signin.Rejection, error) {
-	if ref.NameID.Value == "" {
-		return nil, nil // no logout request can name it
+// overtaken ends a session again whose sign-in was under way when the identity
+// provider signed the person out. It comes after the session: endNamed says why.
+func (d *Door) overtaken(ctx context.Context, s Source, handle string, p parked, began time.Time) (*signin.Rejection, error) {
+	marks, until := s.signedOutBy(p, began)
+	if len(marks) == 0 {
+		return nil, nil
 	}
-	marks, is := s.Provider.SignedOutBy(ref, answered), false
+	is := false
 	err := d.engine.Store().Read(ctx, func(v *store.View) (err error) {
-		is, err = v.Marked(ctx, keysOf(marks), marks[0].Until)
+		is, err = v.Marked(ctx, marks, until)
 		return err
 	})
 	if err == nil && !is {
@@ -230,7 +230,7 @@ func (d *Door) overtaken(ctx context.Context, s Source, handle string, ref saml.
 	} else if errors.Is(findErr, session.ErrNone) {
 		findErr = nil // endNamed was here first
 	}
-	return refusal(outMeanwhile, "a sign-in that holds", "a logout request after it"), errors.Join(err, findErr)
+	return refusal(outMeanwhile, "a sign-in that holds", "a logout after it"), errors.Join(err, findErr)
 }
 
 // sloAnswer takes the answer to a logout request of ours.

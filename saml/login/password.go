@@ -100,7 +100,7 @@ func (d *Door) passwordForms(w http.ResponseWriter, r *http.Request) (forms []si
 		forms = append(forms, signInForm{n, d.label(n)})
 	}
 	if len(forms) > 0 {
-		token = formToken(d.c.Sessions.Browser(w, r, waits))
+		token = formToken(d.c.Sessions.Browser(w, r, formLives))
 	}
 	return forms, token
 }
