@@ -71,7 +71,7 @@ var faults = []fault{
 	{"excepted sites are not looked for again", "draft.go", "if c.scope.All && len(c.scope.ExceptSelect) > 0 {", "if c.id < 0 {", ""},
 	{"a changed site keeps its old rules", "draft.go", "\td.open[s.ID] = nil\n", "", ""},
 	{"a replaced rule still counts", "draft.go", "return d.dropped[e.slot]", "return false", ""},
-	{"a change writes to the snapshot before: maps", "cowmap.go", "\treturn &entry[K, V]{e.key, e.val, rest}\n", "\te.next = rest\n\treturn e\n", ""},
+	{"a change writes to the snapshot before: maps", "cowmap.go", "\treturn &entry[K, V]{e.key, e.val, rest}\n", "\te.next = rest\n\treturn e\n", "TestCowMap"},
 	{"a change writes to the snapshot before: pages", "pages.go", "\t\tc := *d.dir[page]\n\t\td.dir[page] = &c\n", "", ""},
 	{"several reasons are said to be one", "nearest_change.go", "blockers == 1 && e.granted", "blockers >= 1 && e.granted", "TestL14"},
 	{"joining is proposed though a deny comes with it", "nearest_change.go", " && e.s.decide(&q, e.r) == Allowed", "", "TestL14"},
