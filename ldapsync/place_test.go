@@ -208,7 +208,7 @@ func (s *place) tryBind(c Config, dn, password string) error {
 	session, err := c.session(s.t.Context(), c.Servers[0])
 	s.must(err)
 	defer session.close()
-	return session.bind()
+	return session.bind(s.t.Context())
 }
 
 // words are those of a delta, with the names that the test gave, in order.
