@@ -107,7 +107,7 @@ func refusedTicket(t *kerberos.Ticket, err error) error {
 		e.Do = "connect to it directly; what ends TLS between us and it breaks the channel binding that it demands"
 	case strings.Contains(text, "clock skew"): // some servers hand on what GSS-API says
 		e.Says, e.Do = "the clocks of this machine and of the server differ by more than 5 minutes", "let both follow NTP"
-	case strings.Contains(text, "keytab"), strings.Contains(text, "key version"):
+	case strings.Contains(text, "keytab"), strings.Contains(text, "key table"):
 		e.Says, e.Do = kerberos.ForeignKey(t.Service)
 	case code == ldaplib.LDAPResultAuthMethodNotSupported:
 		return notOffered("other mechanisms", err)

@@ -187,6 +187,21 @@ func TestAManInTheMiddleIsStoppedByTheBindingAlone(t *testing.T) {
 	}
 }
 
+// Who reads comes by Kerberos, and people by their passwords.
+func TestSlapdTakesPasswordsWhileItIsReadByKerberos(t *testing.T) {
+	k := kdctest.Open(t)
+	s := openSlapd(t)
+	s.replace(s.person("ada"), "userPassword", "right")
+	p, err := NewPasswords(s.kerberized(k), Attempts{})
+	s.must(err)
+	if who, err := p.Check(t.Context(), "10.0.0.1", "ada", "right"); err != nil || who.Account.Login != "ada" {
+		t.Errorf("%+v, %v", who, err)
+	}
+	if _, err := p.Check(t.Context(), "10.0.0.1", "ada", "wrong"); !errors.Is(err, ErrRefused) {
+		t.Error(err)
+	}
+}
+
 func TestSlapdThatWantsALayerIsSaid(t *testing.T) {
 	k := kdctest.Open(t)
 	s := openSlapd(t)
@@ -307,8 +322,8 @@ func (r *rotated) NegotiateSaslAuth(token []byte, authzid string) ([]byte, error
 }
 
 // What domain controllers said to clients whose ticket was bound to no TLS, or
-// that came without TLS; each as it was reported.
-func TestDomainControllersAreUnderstood(t *testing.T) {
+// that came without TLS, each as it was reported; and slapd without a keytab.
+func TestWhatServersSayIsUnderstood(t *testing.T) {
 	ticket := &kerberos.Ticket{Principal: "grantbridge@CORP.EXAMPLE", Service: "ldap/dc1.corp.example"}
 	for _, c := range []struct {
 		code       uint16
@@ -316,6 +331,7 @@ func TestDomainControllersAreUnderstood(t *testing.T) {
 	}{
 		{49, "80090346: LdapErr: DSID-0C09056D, comment: AcceptSecurityContext error, data 80090346, v2580", "another TLS certificate"},
 		{49, "8009030C: LdapErr: DSID-0C09070F, comment: AcceptSecurityContext error, data 52e, v4563", "refuses the ticket of grantbridge@CORP.EXAMPLE"},
+		{80, "SASL(-1): generic failure: GSSAPI Error: No credentials were supplied, or the credentials were unavailable or inaccessible (Key table file '/etc/krb5.keytab' not found)", "has not the key"},
 		{8, `00002028: LdapErr: DSID-0C090343, comment: The server requires binds to turn on integrity checking if SSL\TLS are not already active on the connection`, "does not take GSSAPI on this connection"},
 	} {
 		err := refusedTicket(ticket, &ldaplib.Error{ResultCode: c.code, Err: errors.New(c.text)})

@@ -12,25 +12,18 @@
 # is not: below OU=many a group with 1,600 members, more than Active Directory
 # hands out at once. DIR defaults to .cache/samba in the repository. Only root can start it.
 set -eu
-
-command=start
-if [ "${1:-}" = stop ] || [ "${1:-}" = start ]; then
-	command=$1
-	shift
-fi
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=${1:-$root/.cache/samba}
+. "$(dirname "$0")/lib.sh"
+begin samba "$@"
 address=${GRANTBRIDGE_SAMBA_ADDRESS:-127.0.57.1}
-PATH=$PATH:/usr/sbin
 
-packages="samba samba-common-bin samba-dsdb-modules samba-ad-provision samba-vfs-modules python3-samba winbind"
+needs="samba samba-common-bin samba-dsdb-modules samba-ad-provision samba-vfs-modules python3-samba winbind"
 # shellcheck disable=SC2086 # they are words
-if ! dpkg -s $packages >/dev/null 2>&1; then
+if ! dpkg -s $needs >/dev/null 2>&1; then
 	if [ "$command" = stop ]; then
 		exit 0
 	fi
-	echo "installing samba" >&2
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 $packages >&2
+	# shellcheck disable=SC2086
+	packages --no-install-recommends $needs
 fi
 if [ "$(id -u)" != 0 ]; then
 	echo "Samba wants root: it binds ports below 1024" >&2
@@ -58,11 +51,7 @@ if [ "$command" = stop ]; then
 	exit 0
 fi
 
-mkdir -p "$dir"
-case "$dir" in
-"$root"/.cache/*) echo '*' >"$root/.cache/.gitignore" ;;
-esac
-
+place
 if [ ! -f "$dir/ca.pem" ]; then
 	(cd "$dir" && go run "$(go env GOROOT)/src/crypto/tls/generate_cert.go" -host "$address,dc1.corp.example" -ca -ecdsa-curve P256 -duration 87600h >&2)
 	mv "$dir/cert.pem" "$dir/ca.pem"

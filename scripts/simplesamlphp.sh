@@ -12,41 +12,14 @@
 # .cache/simplesamlphp in the repository. Started by root, the server runs as the
 # user www-data, and its data is moved below /tmp when that user cannot reach DIR.
 set -eu
-
-command=start
-if [ "${1:-}" = stop ] || [ "${1:-}" = start ]; then
-	command=$1
-	shift
-fi
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=${1:-$root/.cache/simplesamlphp}
+. "$(dirname "$0")/lib.sh"
+begin simplesamlphp "$@"
 port=${GRANTBRIDGE_SIMPLESAMLPHP_PORT:-21480}
 package=/usr/share/simplesamlphp
-user=$(id -un)
 if [ "$user" = root ]; then
 	user=www-data
 fi
-
-as() {
-	if [ "$(id -un)" = "$user" ]; then
-		"$@"
-	else
-		(cd / && setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- "$@")
-	fi
-}
-
-mkdir -p "$dir"
-case "$dir" in
-"$root"/.cache/*) echo '*' >"$root/.cache/.gitignore" ;;
-esac
-if [ "$user" != "$(id -un)" ]; then
-	chown "$user" "$dir"
-fi
-if ! as test -w "$dir"; then
-	dir=/tmp/grantbridge-simplesamlphp-$(printf %s "$dir" | cksum | cut -d ' ' -f 1)
-	mkdir -p "$dir"
-	chown "$user" "$dir"
-fi
+place
 
 # The workers are of the server's process group, which is ours to end as a whole.
 running() {
@@ -66,10 +39,8 @@ if [ "$command" = stop ]; then
 fi
 
 if [ ! -d "$package" ] || ! command -v php >/dev/null || ! php -m | grep -q '^dom$'; then
-	echo "installing simplesamlphp and php-cli" >&2
 	# php-cgi and nginx, which the tests want too, keep Apache away.
-	DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 \
-		simplesamlphp php-cli php-cgi php-xml php-mbstring nginx-light >&2
+	packages --no-install-recommends simplesamlphp php-cli php-cgi php-xml php-mbstring nginx-light
 fi
 
 for d in config metadata sp log data tmp sessions www cert; do
