@@ -26,7 +26,7 @@ test-all: check ## the long one: race detector, Samba, seeded faults, sixty kill
 	cd bench && go vet ./... && go test ./...
 
 test-389ds: ## the LDAP tests against a real 389 Directory Server
-	url=$$(scripts/389ds.sh) && { GRANTBRIDGE_TEST_389DS="$$url" go test -count 1 -v -run DS389 ./ldapsync; code=$$?; scripts/389ds.sh stop; exit $$code; }
+	url=$$(scripts/389ds.sh) && { GRANTBRIDGE_TEST_389DS="$$url" go test -count 1 -v -run 'DS389|Server|Ldapsearch|UserFinds' ./ldapsync; code=$$?; scripts/389ds.sh stop; exit $$code; }
 
 FUZZTIME ?= 1m
 

@@ -37,6 +37,8 @@ type Report struct {
 	Kind   Kind    `json:"kind"`
 	Mode   Mode    `json:"mode"`
 	Stages []Stage `json:"stages"`
+	// Lockout is the directory's own, when it is shown.
+	Lockout Lockout `json:"lockout,omitzero"`
 	// Trusted: a reading of everything would be believed now.
 	Trusted bool `json:"trusted"`
 	// People and Groups are a few of those that were read.
@@ -77,6 +79,9 @@ func Check(ctx context.Context, c Config) Report {
 	defer s.close()
 	k.directory(s)
 	k.reading(s)
+	if l, err := s.lockout(); err == nil { // few may read it
+		k.Lockout = l
+	}
 	return k.Report
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -143,5 +144,41 @@ func TestUserFindsTheGroupsThatAReadingFinds(t *testing.T) {
 			}
 			t.Logf("%s: %q", a.Login, got)
 		}
+	})
+}
+
+// What the directory locks after is read where it is shown: by everybody in Active
+// Directory, and by whom the policies' access rules let in OpenLDAP.
+func TestCheckComparesTheLockOutWithOurs(t *testing.T) {
+	says := func(t *testing.T, c Config, a Attempts, v Verdict, says string) {
+		t.Helper()
+		r := Check(t.Context(), c)
+		r.PasswordLogin(a)
+		if last := r.Stages[len(r.Stages)-1]; last.Verdict != v || !strings.Contains(last.Says+" "+last.Do, says) {
+			t.Errorf("%+v, want %s with %q", last, v, says)
+		}
+	}
+	t.Run("samba", func(t *testing.T) {
+		s := openSamba(t)
+		c := clerkReads(s)
+		says(t, c, Attempts{}, Good, "shows no lock-out")
+		threshold := s.value(sambaDomain, "lockoutThreshold")
+		s.replace(sambaDomain, "lockoutThreshold", "5")
+		defer s.replace(sambaDomain, "lockoutThreshold", threshold)
+		says(t, c, Attempts{Account: 4, Window: 30 * time.Minute}, Good, "5 wrong passwords within 30m0s")
+		says(t, c, Attempts{}, Warn, "set password_login.attempts below 5 and window to 30m0s or more")
+		says(t, c, Attempts{Account: 5, Window: time.Hour}, Warn, "below 5")
+	})
+	t.Run("slapd", func(t *testing.T) {
+		s := openSlapd(t)
+		c := clerkReads(s)
+		c.Users.Base = s.base
+		// Other tests' policies are seen too; none is as strict.
+		s.policy("pwdLockout", "TRUE", "pwdMaxFailure", "1", "pwdFailureCountInterval", "600")
+		says(t, c, Attempts{}, Warn, "1 wrong passwords within 10m0s")
+		s.policy("pwdLockout", "TRUE", "pwdMaxFailure", "1", "pwdFailureCountInterval", "3600")
+		says(t, c, Attempts{}, Warn, "below 1 and window to 1h0m0s")
+		s.lockAfter(1)
+		says(t, c, Attempts{}, Warn, "no window is long enough")
 	})
 }

@@ -27,12 +27,22 @@ const (
 )
 
 // Attempts bounds how often a password may be tried. It is stricter than the
-// directory's own lock-out, so that nobody can lock a company out through us:
-// set Account below pwdMaxFailure or lockoutThreshold.
+// directory's own lock-out, so that nobody can lock a company out through us: set
+// Account below pwdMaxFailure or lockoutThreshold, and Window not below
+// pwdFailureCountInterval or lockoutObservationWindow; see Lockout.
 type Attempts struct {
-	// Account and Address are how many may fail within Window (15m); 4 and 50.
+	// Account is how many may fail for one name (4) before Window (15m) has passed
+	// since the last of them, as directories count; Address is how many may fail
+	// from one address (50) within Window.
 	Account, Address int
 	Window           time.Duration
+}
+
+func (a Attempts) withDefaults() Attempts {
+	def(&a.Account, 4)
+	def(&a.Address, 50)
+	def(&a.Window, 15*time.Minute)
+	return a
 }
 
 // SignedIn is who a password belongs to.
@@ -86,12 +96,9 @@ func NewPasswords(c Config, a Attempts) (*Passwords, error) {
 		return nil, fmt.Errorf("sign-in: %w", ErrPlaintext)
 	}
 	c.Idle = min(c.Idle, 10*time.Second)
-	def(&a.Account, 4)
-	def(&a.Address, 50)
-	def(&a.Window, 15*time.Minute)
 	secret := c
 	secret.Bind = Bind{Method: BindSimple} // nobody reads over it in plaintext
-	return &Passwords{cfg: c, secret: secret, attempts: a, failed: map[string][]time.Time{}, opening: make(chan struct{}, 1)}, nil
+	return &Passwords{cfg: c, secret: secret, attempts: a.withDefaults(), failed: map[string][]time.Time{}, opening: make(chan struct{}, 1)}, nil
 }
 
 // Check answers whose login and password these are. address is the client's,
@@ -100,7 +107,7 @@ func NewPasswords(c Config, a Attempts) (*Passwords, error) {
 // the directory cannot be asked: then nobody is let in.
 func (p *Passwords) Check(ctx context.Context, address, login, password string) (SignedIn, error) {
 	login = strings.TrimSpace(login)
-	account := "account " + directory.Fold(strings.Join(strings.Fields(login), " "))
+	account := accountKey + directory.Fold(strings.Join(strings.Fields(login), " "))
 	if address != "" {
 		address = "address " + address
 	}
@@ -259,6 +266,9 @@ func (p *Passwords) bindAs(ctx context.Context, server, dn, password string) (Re
 	return verdict(s.fault("bind", err), controls)
 }
 
+// accountKey begins the keys of accounts in what the limiter remembers.
+const accountKey = "account "
+
 // maxKeys bounds what the limiter remembers; beyond it, it forgets what is old.
 const maxKeys = 100_000
 
@@ -313,11 +323,20 @@ func (p *Passwords) giveBack(keys ...string) {
 	}
 }
 
-// tidy drops what is older than the window.
+// tidy drops what is older than the window; of an account all or nothing. A
+// directory forgets only after a quiet time: one wrong password every few minutes
+// would lock in the end what a sliding window lets through for ever.
 func (p *Passwords) tidy(key string) {
 	since := p.cfg.Now().Add(-p.attempts.Window)
-	p.failed[key] = slices.DeleteFunc(p.failed[key], func(t time.Time) bool { return !t.After(since) })
-	if len(p.failed[key]) == 0 {
+	old := func(t time.Time) bool { return !t.After(since) }
+	at := p.failed[key]
+	switch {
+	case !strings.HasPrefix(key, accountKey):
+		at = slices.DeleteFunc(at, old)
+	case !slices.ContainsFunc(at, func(t time.Time) bool { return !old(t) }):
+		at = nil
+	}
+	if p.failed[key] = at; len(at) == 0 {
 		delete(p.failed, key)
 	}
 }

@@ -117,6 +117,36 @@ func TestTheLimiterStopsBeforeTheDirectoryLocks(t *testing.T) {
 	}
 }
 
+// A directory counts on until nobody has tried for a while (lockoutObservationWindow
+// of Active Directory, passwordResetFailureCount of 389), so slow guessing must end
+// as fast guessing does.
+func TestSlowGuessingDoesNotLockEither(t *testing.T) {
+	p, s := signIn(t, small(), Attempts{Account: 4, Window: 30 * time.Minute})
+	now := ldaptest.Epoch
+	p.cfg.Now = func() time.Time { return now }
+	var asked []time.Time
+	for range 100 {
+		before := len(s.Binds())
+		_, _ = p.Check(t.Context(), "", "ada", "wrong")
+		if len(s.Binds()) > before {
+			asked = append(asked, now)
+		}
+		now = now.Add(7 * time.Minute)
+	}
+	count := 0
+	for i, at := range asked {
+		if i > 0 && at.Sub(asked[i-1]) >= 30*time.Minute {
+			count = 0
+		}
+		if count++; count > 4 {
+			t.Fatalf("a directory that locks after 5 within 30m has locked: %v", asked[:i+1])
+		}
+	}
+	if len(asked) < 8 {
+		t.Errorf("it was asked %d times; it may be asked again", len(asked))
+	}
+}
+
 func TestADirectoryThatIsDownLetsNobodyInAndCountsNothing(t *testing.T) {
 	p, s := signIn(t, small(), Attempts{Account: 1})
 	s.Wire.Cut = -1

@@ -278,3 +278,55 @@ func TestSlapdWithSmallLimitsIsReadInSmallerPages(t *testing.T) {
 		t.Errorf("%d people", n)
 	}
 }
+
+// dynamic has the server list members by search (slapo-dynlist). It stays so.
+func (s *slapd) dynamic() {
+	s.t.Helper()
+	root, err := ldaplib.DialURL("ldap://" + s.url.Host)
+	s.must(err)
+	defer root.Close()
+	s.must(root.Bind("cn=config", "secret"))
+	there := func(err error) {
+		if !ldaplib.IsErrorAnyOf(err, ldaplib.LDAPResultSuccess, ldaplib.LDAPResultEntryAlreadyExists, ldaplib.LDAPResultAttributeOrValueExists, ldaplib.LDAPResultOther) {
+			s.must(err)
+		}
+	}
+	module := ldaplib.NewModifyRequest("cn=module{0},cn=config", nil)
+	module.Add("olcModuleLoad", []string{"dynlist"})
+	there(root.Modify(module))
+	schema := ldaplib.NewAddRequest("cn=dynamic,cn=schema,cn=config", nil)
+	schema.Attribute("objectClass", []string{"olcSchemaConfig"})
+	schema.Attribute("olcAttributeTypes", []string{"( 2.16.840.1.113730.3.1.198 NAME 'memberURL' SUP labeledURI )"})
+	schema.Attribute("olcObjectClasses", []string{"( 2.16.840.1.113730.3.2.33 NAME 'groupOfURLs' SUP top STRUCTURAL MUST cn MAY memberURL )"})
+	there(root.Add(schema))
+	add := ldaplib.NewAddRequest("olcOverlay=dynlist,olcDatabase={1}mdb,cn=config", nil)
+	add.Attribute("objectClass", []string{"olcOverlayConfig", "olcDynListConfig"})
+	add.Attribute("olcOverlay", []string{"dynlist"})
+	add.Attribute("olcDynListAttrSet", []string{"groupOfURLs memberURL member"})
+	there(root.Add(add)) // "already in list" is code 80
+}
+
+// A dynamic group is read as the server gives it. Its stamp says nothing of who is
+// in it, so who leaves later is a doubt, and keeps what he has; and the server
+// spoils RFC 4533 for it, so everything is read.
+func TestSlapdDynamicGroupsAreReadAndDoubted(t *testing.T) {
+	s := openSlapd(t)
+	s.dynamic()
+	s.person("ada")
+	bob := s.person("bob")
+	s.group("outer", s.add("cn=dyn,ou=groups,"+s.base, "objectClass", "groupOfURLs", "cn", "dyn", "memberURL", "ldap:///ou=people,"+s.base+"??sub?(&(objectClass=inetOrgPerson)(!(description=out)))"))
+	c := s.config()
+	c.Groups.Filter = "(|(objectClass=groupOfNames)(objectClass=groupOfURLs))"
+	f := s.follow(c, "")
+	if n := len(picture(f.state)); n != 2+2+4 { // both people in both groups
+		t.Errorf("%q", picture(f.state))
+	}
+	for range 3 { // whatever the server sends between
+		f.step("nothing new")
+	}
+	s.person("eve")
+	f.whole("one more that it is to list", "created eve seen", "members dyn +eve", "members outer +eve")
+	s.replace(bob, "description", "out")
+	f.whole("one fewer",
+		"doubt dyn: its list of members is another, and the group has not changed since: this looks like a change of rights; who is in it stays as it was")
+}

@@ -210,7 +210,8 @@ func controlValue(controls []byte, oid string) ([]byte, error) {
 			one = rest
 		}
 	}
-	return nil, fmt.Errorf("%w: an entry without a sync state", errBER)
+	// OpenLDAP sends a dynamic group (slapo-dynlist) so, whenever it fits the filter.
+	return nil, fmt.Errorf("%w: %w: an entry without a sync state", errTrustEnds, errBER)
 }
 
 // intermediate reads a sync info message (RFC 4533 2.5).

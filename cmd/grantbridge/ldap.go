@@ -42,6 +42,9 @@ func (a *app) ldapCheckCommand() *cobra.Command {
 			}
 			r := ldapsync.Check(c.Context(), cfg)
 			end()
+			if l.Sources[source].LDAP.PasswordLogin.Enabled {
+				r.PasswordLogin(l.PasswordAttempts(source))
+			}
 			if err := a.show(r, func(w io.Writer) { a.writeCheck(w, source, r) }); err != nil {
 				return err
 			}
