@@ -204,11 +204,14 @@ func (s *snapshot) isAbout(k subjectKey, w *who) bool {
 // least, what is not known.
 func (s *snapshot) span(h hotRule, slot uint32, w *who, via subjectKey) (from, until int64) {
 	from, until = beginning, forever
+	c := s.cold.at(slot)
+	if h.kind() == Grant {
+		until = s.lapses(c.subject, w)
+	}
 	if h.bits()&(ruleTimed|ruleFor) == 0 {
 		return from, until
 	}
-	c := s.cold.at(slot)
-	from, until = instantOr(c.window.from, beginning), instantOr(c.window.until, forever)
+	from, until = instantOr(c.window.from, beginning), min(until, instantOr(c.window.until, forever))
 	if h.bits()&ruleFor == 0 {
 		return from, until
 	}

@@ -39,9 +39,8 @@ func sameFacts(a, b *who) bool {
 	if a.flags&^hasMore != b.flags&^hasMore || !a.notBefore().Equal(b.notBefore()) || !slices.EqualFunc(a.traits(), b.traits(), sameFact) {
 		return false
 	}
-	if a.flags&hasJoined != 0 && !slices.EqualFunc(rareOf(a.chunk.rare.joined, a.place), rareOf(b.chunk.rare.joined, b.place), func(x, y placed[joining]) bool {
-		return x.fact.group == y.fact.group && x.fact.at.Equal(y.fact.at)
-	}) {
+	if a.flags&hasTimes != 0 && !(slices.EqualFunc(rareOf(a.chunk.rare.joined, a.place), rareOf(b.chunk.rare.joined, b.place), sameTime) &&
+		slices.EqualFunc(a.untils(), b.untils(), sameTime)) {
 		return false
 	}
 	if a.chunk.narrow != nil && b.chunk.narrow != nil && (a.flags|b.flags)&hasMore == 0 {
@@ -49,6 +48,10 @@ func sameFacts(a, b *who) bool {
 	}
 	var room [2][widestRow]uint32
 	return slices.Equal(a.groups(room[0][:0]), b.groups(room[1][:0]))
+}
+
+func sameTime(a, b placed[groupTime]) bool {
+	return a.fact.group == b.fact.group && a.fact.at.Equal(b.fact.at)
 }
 
 func sameFact[T comparable](a, b placed[T]) bool { return a.fact == b.fact }

@@ -45,7 +45,8 @@ func naiveChanged(a, b *access.Snapshot) (changed []access.PersonID) {
 
 func samePerson(p, q access.Person) bool {
 	joined := maps.EqualFunc(p.Joined, q.Joined, time.Time.Equal)
-	times := p.NotBefore.Equal(q.NotBefore)
+	times := p.NotBefore.Equal(q.NotBefore) && maps.EqualFunc(p.Until, q.Until, time.Time.Equal)
+	p.Until, q.Until = nil, nil
 	p.Joined, q.Joined, p.NotBefore, q.NotBefore = nil, nil, time.Time{}, time.Time{}
 	return joined && times && reflect.DeepEqual(p, q)
 }

@@ -58,6 +58,11 @@ func (e *Expr) holds(w *who) bool {
 	return false
 }
 
+// names reports whether the expression asks for k.
+func (e *Expr) names(k subjectKey) bool {
+	return e.Op == Is && e.Subject.key() == k || slices.ContainsFunc(e.Args, func(a Expr) bool { return a.names(k) })
+}
+
 // pivots returns subjects of which everyone for whom e holds has one, and how
 // many people they may lead to, guessed: a built-in is everybody.
 func (e *Expr) pivots() (keys []subjectKey, cost int) {

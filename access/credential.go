@@ -64,7 +64,10 @@ type Person struct {
 	Traits []TraitID // ascending, each once
 	// Joined says when he entered a group, for groups that a rule with For is
 	// about.
-	Joined    map[GroupID]time.Time
+	Joined map[GroupID]time.Time
+	// Until says when a membership that nobody confirms any more ceases to grant.
+	// What restricts through the group stays.
+	Until     map[GroupID]time.Time
 	Locked    bool
 	Suspended bool
 	// Owner is the break-glass account: every action everywhere, outside all

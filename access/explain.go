@@ -236,6 +236,8 @@ func (e *explainer) whyNot(l liveness, includes, through bool, ceiling Ceiling) 
 		return "expired"
 	case l == unjoined:
 		return "time of joining unknown"
+	case l == lapsed:
+		return "membership not confirmed for too long"
 	case !includes:
 		return "does not include " + e.s.catalogue.Name(e.q.action)
 	case !through:
@@ -247,10 +249,16 @@ func (e *explainer) whyNot(l liveness, includes, through bool, ceiling Ceiling) 
 // ends is when the rule ends for w, zero when it does not.
 func (s *snapshot) ends(x hit, w *who, now int64) time.Time {
 	c := s.cold.at(x.slot)
-	if c.window == nil {
-		return time.Time{}
+	var end time.Time
+	if at := s.lapses(c.subject, w); at != forever && s.hot.at(x.slot).kind() == Grant {
+		end = time.Unix(0, at).UTC()
 	}
-	end := c.window.until
+	if c.window == nil {
+		return end
+	}
+	if u := c.window.until; end.IsZero() || !u.IsZero() && u.Before(end) {
+		end = u
+	}
 	if c.window.dur != 0 && c.subject.isGroup() {
 		if at, ok := w.joined(uint32(c.subject & keyIDMask)); ok {
 			if e := at.Add(c.window.dur); end.IsZero() || e.Before(end) {

@@ -25,8 +25,8 @@ const (
 	isOwner
 	hasNotBefore
 	hasTraits
-	hasJoined
-	hasMore // groups beyond the row
+	hasTimes // of memberships: when they began, or cease to grant
+	hasMore  // groups beyond the row
 )
 
 const (
@@ -57,7 +57,8 @@ type rareFacts struct {
 	more      []placed[[]uint32]
 	traits    []placed[uint32]
 	notBefore []placed[time.Time]
-	joined    []placed[joining]
+	joined    []placed[groupTime]
+	until     []placed[groupTime]
 }
 
 type placed[T any] struct {
@@ -65,7 +66,7 @@ type placed[T any] struct {
 	fact  T
 }
 
-type joining struct {
+type groupTime struct {
 	group uint32
 	at    time.Time
 }
@@ -127,6 +128,7 @@ func (w *who) person(p *Person) {
 		Groups:    w.unpackGroups(p.Groups[:0]),
 		Traits:    p.Traits[:0],
 		Joined:    p.Joined,
+		Until:     p.Until,
 		Locked:    w.flags&isLocked != 0,
 		Suspended: w.flags&isSuspended != 0,
 		Owner:     w.flags&isOwner != 0,
@@ -136,15 +138,21 @@ func (w *who) person(p *Person) {
 		p.Traits = append(p.Traits, TraitID(t.fact))
 	}
 	clear(p.Joined)
-	if w.flags&hasJoined == 0 {
-		return
+	clear(p.Until)
+	if w.flags&hasTimes != 0 {
+		p.Joined = unpackTimes(p.Joined, rareOf(w.chunk.rare.joined, w.place))
+		p.Until = unpackTimes(p.Until, rareOf(w.chunk.rare.until, w.place))
 	}
-	if p.Joined == nil {
-		p.Joined = make(map[GroupID]time.Time)
+}
+
+func unpackTimes(into map[GroupID]time.Time, list []placed[groupTime]) map[GroupID]time.Time {
+	if into == nil && len(list) > 0 {
+		into = make(map[GroupID]time.Time)
 	}
-	for _, j := range rareOf(w.chunk.rare.joined, w.place) {
-		p.Joined[GroupID(j.fact.group)] = j.fact.at
+	for _, t := range list {
+		into[GroupID(t.fact.group)] = t.fact.at
 	}
+	return into
 }
 
 func (w *who) unpackGroups(list []GroupID) []GroupID {
@@ -186,7 +194,7 @@ func (d *chunkDraft) load(c *chunk) {
 		return
 	}
 	if c.rare != nil {
-		d.rare = rareFacts{nil, slices.Clone(c.rare.traits), slices.Clone(c.rare.notBefore), slices.Clone(c.rare.joined)}
+		d.rare = rareFacts{nil, slices.Clone(c.rare.traits), slices.Clone(c.rare.notBefore), slices.Clone(c.rare.joined), slices.Clone(c.rare.until)}
 	}
 	for i := range chunkSize {
 		meta := c.meta(uint8(i))
@@ -206,10 +214,11 @@ func (d *chunkDraft) load(c *chunk) {
 
 // remove takes out the person at place i.
 func (d *chunkDraft) remove(i uint8) {
-	if d.flags[i]&(hasTraits|hasNotBefore|hasJoined) != 0 {
+	if d.flags[i]&(hasTraits|hasNotBefore|hasTimes) != 0 {
 		d.rare.traits = without(d.rare.traits, i)
 		d.rare.notBefore = without(d.rare.notBefore, i)
 		d.rare.joined = without(d.rare.joined, i)
+		d.rare.until = without(d.rare.until, i)
 	}
 	d.there[i], d.flags[i], d.span[i] = false, 0, struct{ lo, hi int }{}
 }
@@ -263,8 +272,12 @@ func (d *chunkDraft) putRare(i uint8, p *Person) {
 		d.rare.notBefore = append(d.rare.notBefore, placed[time.Time]{i, p.NotBefore})
 	}
 	for g, at := range p.Joined {
-		d.flags[i] |= hasJoined
-		d.rare.joined = append(d.rare.joined, placed[joining]{i, joining{uint32(g), at}})
+		d.flags[i] |= hasTimes
+		d.rare.joined = append(d.rare.joined, placed[groupTime]{i, groupTime{uint32(g), at}})
+	}
+	for g, at := range p.Until {
+		d.flags[i] |= hasTimes
+		d.rare.until = append(d.rare.until, placed[groupTime]{i, groupTime{uint32(g), at}})
 	}
 }
 
@@ -327,17 +340,20 @@ func fillRows[T uint16 | uint32](d *chunkDraft, rows []T, shift uint8) {
 }
 
 func (r *rareFacts) seal() *rareFacts {
-	if len(r.more)+len(r.traits)+len(r.notBefore)+len(r.joined) == 0 {
+	if len(r.more)+len(r.traits)+len(r.notBefore)+len(r.joined)+len(r.until) == 0 {
 		return nil
 	}
 	slices.SortFunc(r.traits, func(a, b placed[uint32]) int {
 		return int(a.place)<<32 + int(a.fact) - int(b.place)<<32 - int(b.fact)
 	})
 	slices.SortFunc(r.notBefore, func(a, b placed[time.Time]) int { return int(a.place) - int(b.place) })
-	slices.SortFunc(r.joined, func(a, b placed[joining]) int {
-		return int(a.place)<<32 + int(a.fact.group) - int(b.place)<<32 - int(b.fact.group)
-	})
-	return &rareFacts{exact(r.more), exact(r.traits), exact(r.notBefore), exact(r.joined)}
+	slices.SortFunc(r.joined, byGroup)
+	slices.SortFunc(r.until, byGroup)
+	return &rareFacts{exact(r.more), exact(r.traits), exact(r.notBefore), exact(r.joined), exact(r.until)}
+}
+
+func byGroup(a, b placed[groupTime]) int {
+	return int(a.place)<<32 + int(a.fact.group) - int(b.place)<<32 - int(b.fact.group)
 }
 
 // exact is a copy without room to grow.
@@ -361,6 +377,11 @@ func (p *Person) check() error {
 	for g := range p.Joined {
 		if g <= 0 || g > MaxID {
 			return fmt.Errorf("person %d: joined group %d: ids go from 1 to %d", p.ID, g, MaxID)
+		}
+	}
+	for g := range p.Until {
+		if g <= 0 || g > MaxID {
+			return fmt.Errorf("person %d: until of group %d: ids go from 1 to %d", p.ID, g, MaxID)
 		}
 	}
 	return nil

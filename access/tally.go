@@ -32,7 +32,7 @@ func (t *tally) grant(s *snapshot, h hotRule, l liveness) {
 	case live:
 		t.granted = t.granted || s.sets.sets[h.role()].has(t.action)
 		t.through = t.through || contributes
-	case ended:
+	case ended, lapsed:
 		t.ended = t.ended || contributes
 	}
 }

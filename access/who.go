@@ -15,6 +15,9 @@ type who struct {
 	anonymous bool
 	id        uint32
 	extra     subjectKey // a group he is imagined to be in, for Explanation.Nearest
+	// confirmed, when not 0, leaves out the memberships that have ceased to grant
+	// by then.
+	confirmed int64
 }
 
 // narrow and wide are the groups in w's row, whichever the chunk has.
@@ -62,15 +65,26 @@ func (w *who) traits() []placed[uint32] {
 
 // joined says when w entered group.
 func (w *who) joined(group uint32) (time.Time, bool) {
-	if w.flags&hasJoined == 0 {
+	if w.flags&hasTimes == 0 {
 		return time.Time{}, false
 	}
-	list := rareOf(w.chunk.rare.joined, w.place)
-	i, ok := slices.BinarySearchFunc(list, group, func(p placed[joining], g uint32) int { return int(p.fact.group) - int(g) })
+	return timeOf(rareOf(w.chunk.rare.joined, w.place), group)
+}
+
+func timeOf(list []placed[groupTime], group uint32) (time.Time, bool) {
+	i, ok := slices.BinarySearchFunc(list, group, func(p placed[groupTime], g uint32) int { return int(p.fact.group) - int(g) })
 	if !ok {
 		return time.Time{}, false
 	}
 	return list[i].fact.at, true
+}
+
+// untils are w's memberships that cease to grant, and when.
+func (w *who) untils() []placed[groupTime] {
+	if w.flags&hasTimes == 0 {
+		return nil
+	}
+	return rareOf(w.chunk.rare.until, w.place)
 }
 
 // has reports whether w has the subject k; cohorts are the snapshot's to know.
@@ -88,12 +102,18 @@ func (w *who) has(k subjectKey) bool {
 	case ThePerson:
 		return id == w.id
 	case TheGroup:
-		return w.inGroup(id)
+		return w.inGroup(id) && (w.confirmed == 0 || !w.ceased(id, w.confirmed))
 	case TheTrait:
 		_, ok := slices.BinarySearchFunc(w.traits(), id, func(p placed[uint32], t uint32) int { return int(p.fact) - int(t) })
 		return ok
 	}
 	return false
+}
+
+// ceased reports whether w's membership of g grants nothing any more at now.
+func (w *who) ceased(g uint32, now int64) bool {
+	at, ok := timeOf(w.untils(), g)
+	return ok && now >= instant(at)
 }
 
 func (w *who) inGroup(g uint32) bool {

@@ -109,6 +109,12 @@ func drawPerson(t *rapid.T, id access.PersonID) access.Person {
 			}
 			p.Joined[g] = drawTime(t, "joined")
 		}
+		if rapid.IntRange(0, 3).Draw(t, "ceases") == 0 {
+			if p.Until == nil {
+				p.Until = map[access.GroupID]time.Time{}
+			}
+			p.Until[g] = drawTime(t, "until")
+		}
 	}
 	for tr := range someTraits {
 		if rapid.Bool().Draw(t, "trait") {

@@ -107,7 +107,7 @@ func (d *differ) personBits(p *access.Person) markBits {
 
 func samePerson(a, b *access.Person) bool {
 	return slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Traits, b.Traits) && a.Locked == b.Locked &&
-		a.Suspended == b.Suspended && a.Owner == b.Owner && maps.EqualFunc(a.Joined, b.Joined, time.Time.Equal)
+		a.Suspended == b.Suspended && a.Owner == b.Owner && maps.EqualFunc(a.Joined, b.Joined, time.Time.Equal) && maps.EqualFunc(a.Until, b.Until, time.Time.Equal)
 }
 
 // key appends what rules see of p.
@@ -127,6 +127,9 @@ func (d *differ) key(key []byte, p *access.Person, there bool) []byte {
 		if len(p.Joined) > 0 {
 			key = binary.BigEndian.AppendUint64(key, d.joinedKey(p, g))
 		}
+		if d.ceased(p, g) {
+			key = append(key, '!')
+		}
 	}
 	key = append(key, ';')
 	for _, t := range p.Traits {
@@ -138,6 +141,12 @@ func (d *differ) key(key []byte, p *access.Person, there bool) []byte {
 		key = binary.BigEndian.AppendUint64(append(key, 'p'), uint64(p.ID))
 	}
 	return key
+}
+
+// ceased reports whether p's membership of g grants nothing any more.
+func (d *differ) ceased(p *access.Person, g access.GroupID) bool {
+	until, ok := p.Until[g]
+	return ok && !d.now.Before(until)
 }
 
 // joinedKey is the time of joining, where rules are about it.
@@ -164,8 +173,9 @@ func (d *differ) side(w *world, p *access.Person, there bool) side {
 		return s
 	}
 	add := func(subject access.Subject) {
+		grants := len(p.Until) == 0 || w.snap.Confirmed(p.ID, subject, d.now)
 		for _, f := range w.factsOf(subject) {
-			if d.counts(&d.facts[f], p, subject) {
+			if (grants || d.facts[f].kind != access.Grant) && d.counts(&d.facts[f], p, subject) {
 				s.facts = append(s.facts, f)
 			}
 		}

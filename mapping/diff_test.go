@@ -237,6 +237,9 @@ func drawPerson(t *rapid.T, id access.PersonID) access.Person {
 			if rapid.Bool().Draw(t, "known") {
 				p.Joined[g] = testNow.Add(-time.Duration(rapid.IntRange(1, 3).Draw(t, "hours")) * time.Hour)
 			}
+			if rapid.IntRange(0, 4).Draw(t, "ceases") == 0 {
+				p.Until = map[access.GroupID]time.Time{g: testNow.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "until")) * time.Hour)}
+			}
 		}
 	}
 	for x := access.TraitID(1); x <= 2; x++ {

@@ -156,7 +156,7 @@ func (c *compiled) query(since int64) store.PeopleQuery {
 // person is what the snapshot keeps of p.
 func (c *compiled) person(p store.Person) access.Person {
 	out := access.Person{
-		ID: p.ID, Groups: p.Groups, Joined: p.Joined, Locked: p.Locked, Suspended: p.Suspended,
+		ID: p.ID, Groups: p.Groups, Joined: p.Joined, Until: p.Until, Locked: p.Locked, Suspended: p.Suspended,
 		Owner: p.Kind == store.Owner, NotBefore: p.NotBefore,
 	}
 	for _, t := range c.traits {

@@ -104,7 +104,10 @@ type Source struct {
 	// its person everywhere, not only for what this source gives.
 	Veto     bool
 	Disabled bool // its accounts and groups give nothing
-	Revision int64
+	// StaleAfter is how long memberships grant that sign-ins have brought and do
+	// not bring any more (StaleGroups); 0 is for ever. Whole microseconds.
+	StaleAfter time.Duration
+	Revision   int64
 }
 
 // PutSource makes the source be as given.
@@ -203,6 +206,17 @@ type LockPerson struct {
 	Locked bool
 	Guard  func(ctx context.Context, revision int64) error
 }
+
+// StaleGroups says that a sign-in of an account brought no groups that can be
+// believed, or did. Its memberships stay; while it is stale they grant for
+// Source.StaleAfter from when it became so.
+type StaleGroups struct {
+	Source  string
+	Account string // its UID
+	Stale   bool
+}
+
+func (*StaleGroups) op() {}
 
 // PersonKind says what a person is.
 type PersonKind string
@@ -362,6 +376,7 @@ type Person struct {
 	// ascending, each once.
 	Groups   []access.GroupID
 	Joined   map[access.GroupID]time.Time // of the groups in PeopleQuery.Timed
+	Until    map[access.GroupID]time.Time // of those that are stale: when they cease to grant
 	Accounts []PersonAccount
 	Revision int64
 }
@@ -374,7 +389,10 @@ type PersonAccount struct {
 	Login   string
 	Active  bool // and in a source that is not disabled
 	Deleted bool
-	Values  []directory.Value // those with a path in PeopleQuery.Paths
+	// Stale is since when sign-ins have not said which groups it is in; zero when
+	// the last one did.
+	Stale  time.Time
+	Values []directory.Value // those with a path in PeopleQuery.Paths
 }
 
 // PeopleQuery picks people. The zero value is everybody, without values.

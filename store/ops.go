@@ -34,6 +34,8 @@ func start(op Op) (work, error) {
 		return &linkAccount{op: op}, nil
 	case *LinkSubject:
 		return &linkSubject{op: op}, nil
+	case *StaleGroups:
+		return &staleGroups{op: op}, nil
 	case *RefuseSubject:
 		return &refuseSubject{op: op}, nil
 	case *RevokeSessions:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"grantbridge/access"
 	"grantbridge/directory"
@@ -26,12 +27,12 @@ func (w *putSource) prepare(*Store) error {
 	return checkTexts(w.op.Source.Name)
 }
 
-const sourceColumns = `s.name, s.veto, s.disabled, s.rev`
+const sourceColumns = `s.name, s.veto, s.disabled, s.stale_after, s.rev`
 
 func scanSource(r row, s *Source) error {
-	var veto, disabled int64
-	err := r.Scan(&s.Name, &veto, &disabled, &s.Revision)
-	s.Veto, s.Disabled = veto != 0, disabled != 0
+	var veto, disabled, stale int64
+	err := r.Scan(&s.Name, &veto, &disabled, &stale, &s.Revision)
+	s.Veto, s.Disabled, s.StaleAfter = veto != 0, disabled != 0, time.Duration(stale)*time.Microsecond
 	return err
 }
 
@@ -48,19 +49,28 @@ func (w *putSource) decide(d *decision) error {
 		return nil
 	}
 	d.tellAlone(`
-		INSERT INTO sources (name, veto, disabled, rev) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (name) DO UPDATE SET veto = excluded.veto, disabled = excluded.disabled, rev = excluded.rev`,
-		s.Name, bit(s.Veto), bit(s.Disabled), d.rev)
+		INSERT INTO sources (name, veto, disabled, stale_after, rev) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (name) DO UPDATE SET veto = excluded.veto, disabled = excluded.disabled, stale_after = excluded.stale_after, rev = excluded.rev`,
+		s.Name, bit(s.Veto), bit(s.Disabled), s.StaleAfter.Microseconds(), d.rev)
 	d.tellAlone(`UPDATE people SET rev = $1 WHERE id IN (SELECT a.person FROM accounts a WHERE a.source = $2)`, d.rev, s.Name)
 	if s.Disabled {
 		d.tellAlone(`UPDATE sessions SET ended = $1, ended_by = 'source disabled' WHERE source = $2 AND ended = 0`, d.now, s.Name)
 	}
-	e := &entry{action: "source.put", target: "source/" + s.Name, after: facts{"veto": s.Veto, "disabled": s.Disabled}}
+	e := &entry{action: "source.put", target: "source/" + s.Name, after: s.facts()}
 	if w.found {
-		e.before = facts{"veto": w.old.Veto, "disabled": w.old.Disabled}
+		e.before = w.old.facts()
 	}
 	d.entry = e
 	return nil
+}
+
+// facts are the source as the audit shows it.
+func (s Source) facts() facts {
+	f := facts{"veto": s.Veto, "disabled": s.Disabled}
+	if s.StaleAfter > 0 {
+		f["stale_after"] = s.StaleAfter.String()
+	}
+	return f
 }
 
 // putSites is a PutSites under way.

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +55,7 @@ const personColumns = `p.id, p.uid, p.kind, p.login, p.display, p.locked, p.not_
 
 const (
 	peopleAccounts = `
-		SELECT a.person, a.id, a.uid, a.source, a.login, a.display, a.email, a.active, a.deleted
+		SELECT a.person, a.id, a.uid, a.source, a.login, a.display, a.email, a.active, a.deleted, a.groups_stale
 		FROM rowset($1, id bigint) r JOIN accounts a ON a.person = r.id
 		ORDER BY a.person, a.id`
 	peopleGroups      = groupsOfPeople + `string_agg(CAST(m.group_id AS TEXT), ',')` + groupsOfPeopleFrom
@@ -67,6 +68,11 @@ const (
 			WHERE a.person = r.id AND a.active = 1 AND a.deleted = 0
 				AND a.source NOT IN (SELECT s.name FROM sources s WHERE s.disabled = 1)), '')
 		FROM rowset($1, id bigint) r ORDER BY r.id`
+	peopleStale = `
+		SELECT a.person, m.group_id, a.source, a.groups_stale
+		FROM rowset($1, id bigint) r
+		JOIN accounts a ON a.person = r.id AND a.active = 1 AND a.deleted = 0
+		JOIN members m ON m.account = a.id`
 	peopleValues = `
 		SELECT v.owner, p.path, v.elem, v.text, v.rest
 		FROM rowset($1, owner bigint, path bigint) r
@@ -86,6 +92,7 @@ type peopleReader struct {
 	timed   map[access.GroupID]bool
 	paths   []int64
 	part    []Person
+	stale   []int64 // people of the part with a stale account whose source has a bound
 }
 
 func (r *peopleReader) begin(ctx context.Context) error {
@@ -190,6 +197,9 @@ func (r *peopleReader) rest(ctx context.Context, ids []int64, yield func(Person)
 	if err := r.values(ctx); err != nil {
 		return err
 	}
+	if err := r.untils(ctx); err != nil {
+		return err
+	}
 	for _, p := range r.part {
 		if err := yield(p); err != nil {
 			return err
@@ -199,16 +209,16 @@ func (r *peopleReader) rest(ctx context.Context, ids []int64, yield func(Person)
 }
 
 func (r *peopleReader) account(row row, at *int) error {
-	var person, active, deleted int64
+	var person, active, deleted, stale int64
 	var display, email string
 	var a PersonAccount
-	if err := row.Scan(&person, (*int64)(&a.ID), &a.UID, &a.Source, &a.Login, &display, &email, &active, &deleted); err != nil {
+	if err := row.Scan(&person, (*int64)(&a.ID), &a.UID, &a.Source, &a.Login, &display, &email, &active, &deleted, &stale); err != nil {
 		return err
 	}
 	p := r.find(at, person)
 	s := r.sources[a.Source]
 	a.Source = cmp.Or(s.Name, a.Source) // one text for all
-	a.Deleted = deleted != 0
+	a.Deleted, a.Stale = deleted != 0, timeOf(stale)
 	a.Active = active != 0 && !a.Deleted && !s.Disabled
 	if s.Veto && (active == 0 || a.Deleted) {
 		p.Suspended = true
@@ -222,7 +232,52 @@ func (r *peopleReader) account(row row, at *int) error {
 	first(&p.Display, display)
 	first(&p.Email, email)
 	p.Accounts = append(p.Accounts, a)
+	if a.Active && stale != 0 && s.StaleAfter > 0 {
+		r.stale = append(r.stale, person)
+	}
 	return nil
+}
+
+// untils reads when memberships cease to grant, for the few whose are stale. Of
+// two accounts in one group, the one that grants longer counts.
+func (r *peopleReader) untils(ctx context.Context) error {
+	if len(r.stale) == 0 {
+		return nil
+	}
+	ids := slices.Compact(r.stale)
+	r.stale = nil
+	type membership struct {
+		person int64
+		group  access.GroupID
+	}
+	ends := map[membership]int64{}
+	err := r.v.ask(ctx, peopleStale, func(row row) error {
+		var m membership
+		var source string
+		var stale int64
+		err := row.Scan(&m.person, (*int64)(&m.group), &source, &stale)
+		end, bound := int64(math.MaxInt64), r.sources[source].StaleAfter.Microseconds()
+		if stale != 0 && bound > 0 {
+			end = stale + bound
+		}
+		ends[m] = max(ends[m], end)
+		return err
+	}, ids)
+	at := map[int64]*Person{}
+	for i := range r.part {
+		at[int64(r.part[i].ID)] = &r.part[i]
+	}
+	for m, end := range ends {
+		p := at[m.person]
+		if end == math.MaxInt64 || p == nil {
+			continue
+		}
+		if p.Until == nil {
+			p.Until = map[access.GroupID]time.Time{}
+		}
+		p.Until[m.group] = timeOf(end)
+	}
+	return err
 }
 
 // memberships reads "3,5" or, with times, "3:1700000000000000,5:…".

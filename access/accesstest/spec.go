@@ -159,6 +159,9 @@ func (w *World) Reach(r access.Request, c access.Credential) Reach {
 		}
 		set := rule.Actions
 		live, ended := alive(rule, p, r.At)
+		if rule.Kind == access.Grant && !w.Has(confirmed(p, r.At), rule.Subject) {
+			live, ended = false, true // by memberships alone that nobody confirms
+		}
 		if rule.Kind == access.Grant && c.Kind == access.TokenCredential {
 			set = set.Intersect(w.Catalogue.Ceiling(rule.TokenCeiling))
 		}
@@ -234,6 +237,15 @@ func alive(r access.Rule, p access.Person, t time.Time) (live, ended bool) {
 	}
 	over := !t.Before(joined.Add(r.For))
 	return !over, over
+}
+
+// confirmed is p without the memberships that have ceased to grant at t.
+func confirmed(p access.Person, t time.Time) access.Person {
+	p.Groups = slices.DeleteFunc(slices.Clone(p.Groups), func(g access.GroupID) bool {
+		until, ceases := p.Until[g]
+		return ceases && !t.Before(until)
+	})
+	return p
 }
 
 // Has reports whether p, the zero Person being the public, has the subject.

@@ -65,6 +65,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.rules(ctx, b)
 	d.sources(ctx, b)
 	d.signIn(ctx, b)
+	d.staleGroups(ctx, b)
 	d.server(ctx, l)
 }
 

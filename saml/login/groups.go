@@ -17,10 +17,41 @@ import (
 // They change memberships of this source and of nothing else.
 func (d *Door) groups(ctx context.Context, by store.By, s Source, a directory.Account, p parked) (*signin.Rejection, error) {
 	join, leave, err := d.difference(ctx, s, a, p)
-	if err != nil || len(join)+len(leave) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	return d.applyGroups(ctx, by, a, p.Trace, join, leave)
+	if len(join)+len(leave) > 0 {
+		if no, err := d.applyGroups(ctx, by, a, p.Trace, join, leave); no != nil || err != nil {
+			return no, err
+		}
+	}
+	if s.Groups != Apply {
+		return nil, nil
+	}
+	return nil, d.confirm(ctx, by, s, a, p)
+}
+
+// confirm keeps whether the sign-in said which groups the account is in: from the
+// first that did not, the memberships grant for the source's bound only. It comes
+// after what the groups changed, so that nothing grants again that ends.
+func (d *Door) confirm(ctx context.Context, by store.By, s Source, a directory.Account, p parked) error {
+	staleness := func() (is store.Staleness, err error) {
+		err = d.engine.Store().Read(ctx, func(v *store.View) (err error) {
+			is, err = v.Staleness(ctx, a.ID)
+			return err
+		})
+		return is, err
+	}
+	is, err := staleness()
+	if stale := !s.applies(p.Identity.Groups); err == nil && stale == is.Since.IsZero() {
+		if _, err = d.engine.Store().Do(ctx, by, &store.StaleGroups{Source: a.Source, Account: a.UID, Stale: stale}); err == nil {
+			is, err = staleness()
+		}
+	}
+	if err == nil && !is.Until.IsZero() {
+		p.Trace.note("no sign-in has said the groups since %s; the memberships grant until %s (groups_stale_after)", day(is.Since), day(is.Until))
+	}
+	return err
 }
 
 // difference is what the groups of a sign-in change for an account, which may be

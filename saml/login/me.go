@@ -31,6 +31,9 @@ func (d *Door) me(w http.ResponseWriter, r *http.Request) error {
 	if s.IdleUntil.Before(s.Expires) {
 		v.Idle = day(s.IdleUntil)
 	}
+	if err := d.staleness(r, s, &v); err != nil {
+		return err
+	}
 	all, err := d.engine.WhatCan(r.Context(), p.UID, "")
 	if err != nil {
 		return err
@@ -51,6 +54,17 @@ func (d *Door) me(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return d.page(w, http.StatusOK, "me", "What may I do?", v)
+}
+
+// staleness tells when groups cease to give anything that no sign-in confirms.
+func (d *Door) staleness(r *http.Request, s *session.Session, v *meView) error {
+	return d.engine.Store().Read(r.Context(), func(view *store.View) error {
+		is, err := view.Staleness(r.Context(), s.Account)
+		if !is.Until.IsZero() {
+			v.Stale, v.Until, v.Ceased = day(is.Since), day(is.Until), !d.c.Now().Before(is.Until)
+		}
+		return err
+	})
 }
 
 func orInherit(ceiling string) string {

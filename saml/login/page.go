@@ -38,6 +38,10 @@ type (
 	siteView    struct{ Site, Level, Token, Why, Until string }
 	tokenView   struct{ Name, Prefix, Ceiling, Until, Used string }
 	meView      struct {
+		// Stale is since when sign-ins have not said the groups, Until when what those
+		// give ends, or has ended.
+		Stale, Until                       string
+		Ceased                             bool
 		Name, Login, Source, Limit, StepUp string
 		Ends, Idle                         string // in any case; when it is not used
 		Sites                              []siteView

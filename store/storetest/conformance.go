@@ -69,6 +69,7 @@ var conformance = []struct {
 	{"a mark lasts as long as the longest", marking},
 	{"a login is parked and taken once, by its browser", loginFlow},
 	{"login traces, keys and tickets are swept by time", sweeping},
+	{"memberships that sign-ins do not confirm cease to grant when the source says so", staleGroups},
 	{"a subject is linked once and found, also when its account has gone", subjectLinks},
 	{"metadata by URL are fetched by one, and who may sign is a fact", metadata},
 	{"a salt is made once, whoever asks first", salts},

@@ -139,9 +139,21 @@ func (c *Config) SourceNames() []string { return slices.Sorted(maps.Keys(c.Sourc
 func (c *Config) StoreSources() []store.Source {
 	out := make([]store.Source, 0, len(c.Sources))
 	for _, n := range c.SourceNames() {
-		out = append(out, store.Source{Name: n, Veto: c.Sources[n].Lifecycle == "veto", Disabled: c.Sources[n].Disabled})
+		out = append(out, store.Source{Name: n, Veto: c.Sources[n].Lifecycle == "veto", Disabled: c.Sources[n].Disabled, StaleAfter: c.Sources[n].staleAfter()})
 	}
 	return out
+}
+
+// staleAfter bounds what sign-ins have brought and do not bring any more; 0 where
+// they bring nothing.
+func (s Source) staleAfter() time.Duration {
+	switch {
+	case s.SAML != nil && s.SAML.Groups == "apply":
+		return time.Duration(s.SAML.GroupsStaleAfter)
+	case s.OIDC != nil && s.OIDC.Groups == "apply":
+		return time.Duration(s.OIDC.GroupsStaleAfter)
+	}
+	return 0
 }
 
 // AccessSites are the sites to start with.

@@ -37,8 +37,11 @@ type OIDC struct {
 	ForceAuthn   bool     `yaml:"force_authn" jsonschema_description:"ask for, and verify, a fresh sign-in each time"`
 	MaxAuthnAge  Duration `yaml:"max_authn_age" jsonschema_description:"how long ago the sign-in at the provider may be; 0s is no limit"`
 	MFA          OIDCMFA  `yaml:"mfa" jsonschema_description:"what a sign-in without a second factor may do"`
-	ClockSkew    Duration `yaml:"clock_skew" jsonschema_description:"how far the clocks may be apart, at most 180s"`
-	LoginTTL     Duration `yaml:"login_ttl" jsonschema_description:"how long a person may take at the provider, at most 1h"`
+	// GroupsStaleAfter is as for saml.
+	GroupsStaleAfter Duration `yaml:"groups_stale_after" jsonschema_description:"with groups: apply, how long memberships grant while sign-ins bring no groups"`
+
+	ClockSkew Duration `yaml:"clock_skew" jsonschema_description:"how far the clocks may be apart, at most 180s"`
+	LoginTTL  Duration `yaml:"login_ttl" jsonschema_description:"how long a person may take at the provider, at most 1h"`
 }
 
 // OIDCSubject says what names a person in an ID token.
@@ -61,7 +64,7 @@ func (o *OIDC) setDefaults() {
 		&o.Groups: "report", &o.Provision: "link-only", &o.MFA.Ceiling: "admin"} {
 		orElse(key, def)
 	}
-	for key, def := range map[*Duration]time.Duration{&o.ClockSkew: time.Minute, &o.LoginTTL: 15 * time.Minute} {
+	for key, def := range map[*Duration]time.Duration{&o.ClockSkew: time.Minute, &o.LoginTTL: 15 * time.Minute, &o.GroupsStaleAfter: groupsStaleAfter} {
 		if *key == 0 {
 			*key = Duration(def)
 		}
@@ -124,7 +127,8 @@ func checkOIDCBounds(d *strict.Document, at string, o *OIDC) {
 	for _, b := range []struct {
 		key       string
 		got, most Duration
-	}{{"clock_skew", o.ClockSkew, Duration(3 * time.Minute)}, {"login_ttl", o.LoginTTL, Duration(time.Hour)}, {"max_authn_age", o.MaxAuthnAge, Duration(365 * 24 * time.Hour)}} {
+	}{{"clock_skew", o.ClockSkew, Duration(3 * time.Minute)}, {"login_ttl", o.LoginTTL, Duration(time.Hour)}, {"max_authn_age", o.MaxAuthnAge, Duration(365 * 24 * time.Hour)},
+		{"groups_stale_after", o.GroupsStaleAfter, Duration(36500 * 24 * time.Hour)}} {
 		if b.got < 0 || b.got > b.most {
 			d.Problem(at+"."+b.key, "%s is not between 0s and %s", b.got, b.most)
 		}

@@ -31,6 +31,8 @@ type SAML struct {
 	Groups             string   `yaml:"groups" jsonschema_description:"what a sign-in's groups do" jsonschema:"enum=apply,enum=report,enum=ignore"`
 	GroupsEmpty        string   `yaml:"groups_empty" jsonschema_description:"what an attribute without values does, with groups: apply" jsonschema:"enum=keep,enum=leave"`
 
+	GroupsStaleAfter Duration `yaml:"groups_stale_after" jsonschema_description:"with groups: apply, how long memberships grant while sign-ins bring no groups"`
+
 	Provision    string   `yaml:"provision" jsonschema_description:"what a sign-in may do to accounts" jsonschema:"enum=off,enum=link-only,enum=review,enum=create"`
 	IDPInitiated string   `yaml:"idp_initiated" jsonschema_description:"what becomes of an answer that nobody asked for" jsonschema:"enum=off,enum=bounce,enum=on"`
 	Label        string   `yaml:"label" jsonschema_description:"the button's text; default is the source's name"`
@@ -99,6 +101,10 @@ var (
 
 const metadataEvery = 12 * time.Hour
 
+// groupsStaleAfter is long enough for a claim that breaks on a Friday evening to
+// be mended, and as long as people stay away from work without a stand-in.
+const groupsStaleAfter = 7 * 24 * time.Hour
+
 func (s *SAML) setDefaults() {
 	for key, def := range map[*string]string{
 		&s.Groups: "report", &s.GroupsAttribute: "groups", &s.GroupsForm: "name", &s.GroupsField: "name", &s.GroupsEmpty: "keep", &s.Provision: "link-only",
@@ -108,7 +114,7 @@ func (s *SAML) setDefaults() {
 		orElse(key, def)
 	}
 	for key, def := range map[*Duration]time.Duration{&s.ClockSkew: time.Minute, &s.MaxAge: 5 * time.Minute, &s.LoginTTL: 15 * time.Minute, &s.Metadata.Every: metadataEvery,
-		&s.Subject.ReassignedAfter: 180 * 24 * time.Hour} {
+		&s.Subject.ReassignedAfter: 180 * 24 * time.Hour, &s.GroupsStaleAfter: groupsStaleAfter} {
 		if *key == 0 {
 			*key = Duration(def)
 		}
@@ -229,6 +235,7 @@ func checkSAMLTimes(d *strict.Document, at string, s *SAML) {
 	within("max_age", s.MaxAge, 10*time.Second, time.Hour)
 	within("login_ttl", s.LoginTTL, time.Minute, time.Hour)
 	within("subject.reassigned_after", s.Subject.ReassignedAfter, 24*time.Hour, 36500*24*time.Hour)
+	within("groups_stale_after", s.GroupsStaleAfter, time.Hour, 36500*24*time.Hour)
 	within("max_authn_age", s.MaxAuthnAge, 0, 366*24*time.Hour)
 	if s.MaxAuthnAge > 0 && s.MaxAuthnAge < s.LoginTTL && !s.ForceAuthn {
 		d.Problem(at+".max_authn_age", "it is shorter than login_ttl (%s), so people with a session at the identity provider would be refused in a circle; add force_authn: true, or raise it", s.LoginTTL)
