@@ -153,7 +153,10 @@ func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	}
 	// A login may have a slash in it, so both readings are looked up: a source
 	// cannot shadow another's people by a login like "okta/ann".
-	found := n.withLogin(who)
+	var found []PersonRef
+	if !IsPublic(who) {
+		found = n.withLogin(who)
+	}
 	if source, login, ok := strings.Cut(who, "/"); ok {
 		found = append(found, slices.DeleteFunc(n.withLogin(login), func(p PersonRef) bool { return !slices.Contains(p.Sources, source) })...)
 	}
@@ -181,6 +184,14 @@ func (n *names) withLogin(login string) []PersonRef {
 	}
 	return found
 }
+
+// Public is how a question names whoever is not signed in. A person of this
+// login is found by SOURCE/login or id alone: an identity provider must not be
+// able to say what the public may do.
+const Public = "anonymous"
+
+// IsPublic reports whether who names the public.
+func IsPublic(who string) bool { return directory.Fold(who) == Public }
 
 // NearestLogin is the login most like who, or "". It is for "did you mean".
 func (e *Engine) NearestLogin(who string) string {

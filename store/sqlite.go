@@ -53,10 +53,20 @@ func sqliteDSN(path string, more ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
+// private makes a new file for its owner alone: a store knows people by name. SQLite
+// gives the rights of the file to those that it puts beside it. What is there
+// already stays as it is, and what cannot be made, SQLite says.
+func private(path string) {
+	if f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err == nil {
+		_ = f.Close()
+	}
+}
+
 func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	if path == "" {
 		return nil, errors.New("open store: the file's name is missing in sqlite:FILE")
 	}
+	private(path)
 	db, err := sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-32768)"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
