@@ -38,7 +38,7 @@ rules:
 //
 // Each line is a process of its own, so that its memory is its own: the first
 // run; a process that was just started and finds nothing new; the same process
-// again, everything read; and increments.
+// again, everything read; and increments, one of them of a hundred changes.
 func runLDAPSync(args []string) error {
 	f := flag.NewFlagSet("ldapsync", flag.ExitOnError)
 	only := f.String("only", "", "sqlite or postgres")
@@ -56,7 +56,7 @@ func runLDAPSync(args []string) error {
 			return err
 		}
 		fmt.Printf("%s; load %s\n", kind, load())
-		for _, phases := range []string{"first", "cold,full,idle,idle,idle,full"} {
+		for _, phases := range []string{"first", "cold,full,idle,idle,idle,changed,full"} {
 			c := exec.Command(os.Args[0], "ldapsync-child", p.dsn, f.Arg(0), phases)
 			c.Stdout, c.Stderr = os.Stdout, os.Stderr
 			if err = c.Run(); err != nil {
@@ -75,6 +75,7 @@ func runLDAPSync(args []string) error {
 type syncHouse struct {
 	st  *store.Store
 	w   *ldapsync.Worker
+	dir *ldapBench
 	dsn string
 }
 
@@ -130,7 +131,7 @@ func openSyncHouse(ctx context.Context, dsn, address string, empty bool) (*syncH
 	following, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { _ = e.Run(following) })
-	return &syncHouse{st, w, dsn}, func() { cancel(); done.Wait(); _ = st.Close() }, nil
+	return &syncHouse{st, w, b, dsn}, func() { cancel(); done.Wait(); _ = st.Close() }, nil
 }
 
 func furnishLDAP(ctx context.Context, e *provision.Engine) error {
@@ -146,14 +147,19 @@ func furnishLDAP(ctx context.Context, e *provision.Engine) error {
 }
 
 func (h *syncHouse) phase(ctx context.Context, name string) error {
-	names := map[string]string{"first": "first run", "cold": "full run of a new process", "full": "full run", "idle": "incremental run"}
+	names := map[string]string{"first": "first run", "cold": "full run of a new process", "full": "full run", "idle": "incremental run", "changed": "incremental, 100 changes"}
+	if name == "changed" {
+		if err := h.dir.change(100); err != nil {
+			return err
+		}
+	}
 	resetPeak()
 	before, err := h.rowsWritten()
 	if err != nil {
 		return err
 	}
 	start, client := time.Now(), cpu()
-	report, err := h.w.Once(ctx, operator, ldapsync.RunOptions{Full: name != "idle"})
+	report, err := h.w.Once(ctx, operator, ldapsync.RunOptions{Full: name != "idle" && name != "changed"})
 	if err != nil {
 		return err
 	}

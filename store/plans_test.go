@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -54,6 +55,32 @@ func TestSQLiteLooksUpByKey(t *testing.T) {
 	})
 	if seen < 200 {
 		t.Errorf("saw %d steps of plans; the search has missed most", seen)
+	}
+}
+
+// TestSQLiteBeginsWithTheSet: what is asked for by a set of ids of a source is not
+// looked for in the set, one after the other of all there are.
+func TestSQLiteBeginsWithTheSet(t *testing.T) {
+	var texts []string
+	joined := regexp.MustCompile(`rowset\(\$2,[^)]*\) r\s+(CROSS )?JOIN`)
+	for _, text := range statements(t) {
+		if strings.HasPrefix(strings.TrimSpace(text), "SELECT") && joined.MatchString(text) {
+			texts = append(texts, text)
+		}
+	}
+	prepareAll(t, "sqlite:"+filepath.Join(t.TempDir(), "x.db"), texts, func(db *sql.DB, text string) error {
+		p := sqliteDialect.translate(text)
+		var first string
+		if err := db.QueryRow("EXPLAIN QUERY PLAN "+p.sql, make([]any, max(2, strings.Count(text, "$")))...).Scan(new(int), new(int), new(int), &first); err != nil {
+			return err
+		}
+		if !strings.Contains(first, "json_each") {
+			return errors.New("it begins with " + first)
+		}
+		return nil
+	})
+	if len(texts) < 3 {
+		t.Errorf("%d texts; the search has missed most", len(texts))
 	}
 }
 

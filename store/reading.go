@@ -142,7 +142,8 @@ func (v *View) ReadGroups(ctx context.Context, source string, ids []string) ([]R
 		return err
 	}, `
 		SELECT e.id, e.body FROM rowset($2, id text) r
-		JOIN ldap_entries e ON e.source = $1 AND e.kind = 1 AND e.id = r.id ORDER BY e.id`, source, ids)
+		CROSS JOIN ldap_entries e
+		WHERE e.source = $1 AND e.kind = 1 AND e.id = r.id ORDER BY e.id`, source, ids)
 }
 
 // ReadAccount is one account of a directory as it was last believed, or
@@ -185,9 +186,12 @@ func (v *View) SourceAccounts(ctx context.Context, source string, externalIDs []
 			SELECT `+accountColumns+` FROM accounts a
 			WHERE a.source = $1 AND a.deleted = 0 AND a.external_id <> '' ORDER BY a.id`, each, source)
 	}
+	// CROSS, so that SQLite begins with the ids: it would take the order of id from an
+	// index and look for each account of the source among them.
 	return v.ask(ctx, `
 		SELECT `+accountColumns+` FROM rowset($2, ext text) r
-		JOIN accounts a ON a.source = $1 AND a.external_id = r.ext AND a.deleted = 0 AND a.external_id <> ''
+		CROSS JOIN accounts a
+		WHERE a.source = $1 AND a.external_id = r.ext AND a.deleted = 0 AND a.external_id <> ''
 		ORDER BY a.id`, each, source, externalIDs)
 }
 
