@@ -172,9 +172,9 @@ func (d *differ) side(w *world, p *access.Person, there bool) side {
 	if !there || s.barred || s.owner {
 		return s
 	}
-	add := func(subject access.Subject) {
+	add := func(facts []int32, subject access.Subject) {
 		grants := len(p.Until) == 0 || w.snap.Confirmed(p.ID, subject, d.now)
-		for _, f := range w.factsOf(subject) {
+		for _, f := range facts {
 			if (grants || d.facts[f].kind != access.Grant) && d.counts(&d.facts[f], p, subject) {
 				s.facts = append(s.facts, f)
 			}
@@ -183,7 +183,7 @@ func (d *differ) side(w *world, p *access.Person, there bool) side {
 	var cohorts []access.Subject
 	see := func(subject access.Subject) {
 		if w.rules[subject] != nil {
-			add(subject)
+			add(w.factsOf(subject), subject)
 		}
 		if len(w.leaves) > 0 {
 			cohorts = append(cohorts, w.leaves[subject]...)
@@ -193,8 +193,10 @@ func (d *differ) side(w *world, p *access.Person, there bool) side {
 	see(access.Subject{Kind: access.SignedIn})
 	see(access.Subject{Kind: access.ThePerson, ID: int64(p.ID)})
 	for _, g := range p.Groups {
-		if d.group(g) != 0 {
-			see(access.Subject{Kind: access.TheGroup, ID: int64(g)})
+		if subject := (access.Subject{Kind: access.TheGroup, ID: int64(g)}); int(g) < len(w.groups) {
+			add(w.groups[g], subject)
+		} else if d.group(g) != 0 {
+			see(subject)
 		}
 	}
 	for _, t := range p.Traits {
@@ -204,7 +206,7 @@ func (d *differ) side(w *world, p *access.Person, there bool) side {
 	slices.SortFunc(cohorts, func(a, b access.Subject) int { return cmp.Compare(a.ID, b.ID) })
 	for _, c := range slices.Compact(cohorts) {
 		if w.snap.Has(p.ID, c) {
-			add(c)
+			add(w.factsOf(c), c)
 		}
 	}
 	slices.Sort(s.facts)

@@ -93,6 +93,8 @@ func (d *differ) mark() {
 				d.groups[s.ID] = bits
 			}
 		}
+		d.old.indexGroups(widest)
+		d.new.indexGroups(widest)
 	}
 }
 

@@ -18,11 +18,10 @@ type moveKey struct {
 	sites        int32
 }
 
-// mover is classes that move the same way on the same sites.
+// mover is people who move the same way on the same sites.
 type mover struct {
 	moveKey
-	classes []*class
-	people  int
+	members []int32 // their places in differ.ids
 }
 
 func (d *differ) move(k moveKey, sites bitmap, c *class) {
@@ -33,7 +32,7 @@ func (d *differ) move(k moveKey, sites bitmap, c *class) {
 		d.moves[k] = m
 		d.order = append(d.order, m)
 	}
-	m.classes, m.people = append(m.classes, c), m.people+len(c.members)
+	m.members = append(m.members, c.members...)
 }
 
 // collect turns movers into moves. Sites that the same movers touch share the
@@ -89,11 +88,9 @@ func (l *lister) of(movers []int32) []access.PersonID {
 	}
 	n := 0
 	for _, m := range movers {
-		n += l.d.order[m].people
-		for _, c := range l.d.order[m].classes {
-			for _, i := range c.members {
-				l.bits.set(int(i))
-			}
+		n += len(l.d.order[m].members)
+		for _, i := range l.d.order[m].members {
+			l.bits.set(int(i))
 		}
 	}
 	list := make([]access.PersonID, 0, n)

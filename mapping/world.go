@@ -93,6 +93,7 @@ type world struct {
 	rules   map[access.Subject][]*access.Rule // live ones
 	byID    map[access.RuleID]*access.Rule
 	numbers map[access.Subject][]int32
+	groups  [][]int32 // numbers of groups by id, for speed; none with cohorts, which also want to be seen
 	scopes  map[string]bitmap
 	cohorts map[access.Subject]access.Expr // those with rules
 	leaves  map[access.Subject][]access.Subject
@@ -185,6 +186,19 @@ func (w *world) factsOf(s access.Subject) []int32 {
 	out = slices.Compact(out)
 	w.numbers[s] = out
 	return out
+}
+
+// indexGroups prepares groups, up to the one with id widest.
+func (w *world) indexGroups(widest int64) {
+	if len(w.leaves) > 0 {
+		return
+	}
+	w.groups = make([][]int32, widest+1)
+	for s := range w.rules {
+		if s.Kind == access.TheGroup {
+			w.groups[s.ID] = w.factsOf(s)
+		}
+	}
 }
 
 func (w *world) fact(r *access.Rule) int32 {
