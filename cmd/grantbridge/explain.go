@@ -151,7 +151,7 @@ func grantLine(g provision.ExplainedGrant) string {
 }
 
 func restrictionLine(r provision.ExplainedRestriction) string {
-	s := fmt.Sprintf("%s %s leaves %s", r.Kind, r.ID, r.Limit)
+	s := strings.Join(strings.Fields(r.Kind+" "+r.ID), " ") + " leaves " + r.Limit
 	if r.Reason != "" {
 		s += fmt.Sprintf(" (%q)", r.Reason)
 	}
