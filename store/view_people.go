@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -73,6 +74,8 @@ const (
 		JOIN paths p ON p.id = v.path
 		ORDER BY v.owner, p.path, v.elem, v.text`
 )
+
+var personKinds = []PersonKind{Human, Service, Owner}
 
 // peopleReader reads people part by part.
 type peopleReader struct {
@@ -151,6 +154,9 @@ func (r *peopleReader) person(row row) error {
 	var locked, notBefore int64
 	err := row.Scan((*int64)(&p.ID), &p.UID, (*string)(&p.Kind), &p.Login, &p.Display, &locked, &notBefore, &p.Revision)
 	p.Locked, p.NotBefore = locked != 0, timeOf(notBefore)
+	if i := slices.Index(personKinds, p.Kind); i >= 0 {
+		p.Kind = personKinds[i] // one text for all
+	}
 	r.part = append(r.part, p)
 	return err
 }
@@ -201,6 +207,7 @@ func (r *peopleReader) account(row row, at *int) error {
 	}
 	p := r.find(at, person)
 	s := r.sources[a.Source]
+	a.Source = cmp.Or(s.Name, a.Source) // one text for all
 	a.Deleted = deleted != 0
 	a.Active = active != 0 && !a.Deleted && !s.Disabled
 	if s.Veto && (active == 0 || a.Deleted) {

@@ -12,6 +12,7 @@ import (
 
 	"grantbridge/access"
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/saml/login"
 	"grantbridge/store"
 	"grantbridge/web"
 )
@@ -19,7 +20,7 @@ import (
 // decisions serves the decision API, health checks and metrics.
 func (s *server) decisions(l *config.Loaded) http.Handler {
 	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load,
-		Registry: s.registry, Replay: s.replay, Session: s.sessionByID})
+		Registry: s.registry, Replay: s.replay, Session: s.sessionByID, NewAccount: login.Approve})
 }
 
 // sessionByID finds a session under the configuration of the day.

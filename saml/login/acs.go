@@ -146,7 +146,7 @@ func (d *Door) finish(w http.ResponseWriter, r *http.Request) error {
 		return d.tried(w, r, s, p)
 	}
 	old := d.c.Sessions.Handle(r)
-	handle, no, err := d.enter(r.Context(), l.Source, s, p, entry{stepUp: from.StepUp, old: old})
+	handle, no, err := d.enter(r.Context(), l.Source, s, p, entry{stepUp: from.StepUp, old: old, began: from.OIDC.IssuedAt})
 	if err != nil {
 		return err
 	}

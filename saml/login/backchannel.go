@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -51,12 +50,14 @@ func (d *Door) backchannel(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return d.notLoggedOut(r, name, oidc.Refuse(oidc.LogoutMissing, "a form", "one that cannot be read"))
 	}
-	order, no := s.OIDC.AcceptLogout(r.Context(), r.PostForm.Get("logout_token"), d.engine.Store(), d.c.Now())
+	order, no := s.OIDC.JudgeLogout(r.Context(), r.PostForm.Get("logout_token"), d.c.Now())
 	if no != nil {
 		return d.notLoggedOut(r, name, no)
 	}
-	if err := d.endOrdered(r.Context(), name, order); err != nil {
+	if no, err := d.endOrdered(r, name, s, order); err != nil {
 		return err
+	} else if no != nil {
+		return d.notLoggedOut(r, name, no)
 	}
 	w.WriteHeader(http.StatusOK)
 	return nil
@@ -80,28 +81,44 @@ func (d *Door) notLoggedOut(r *http.Request, source string, no *signin.Rejection
 }
 
 // endOrdered ends the sessions that a verified logout token is about: of this
-// source and this subject, this session of the provider's, or both.
-func (d *Door) endOrdered(ctx context.Context, source string, order oidc.Logout) error {
-	var ids []string
-	err := d.engine.Store().Read(ctx, func(v *store.View) error {
-		var all []store.Session
-		var err error
+// source and this subject, this session of the provider's, or both. The mark comes
+// first, as in endNamed, and the token is spent with the sessions' end.
+func (d *Door) endOrdered(r *http.Request, source string, s Source, order oidc.Logout) (*signin.Rejection, error) {
+	ctx, t, st, now := r.Context(), d.trace(source), d.engine.Store(), d.c.Now()
+	again := false
+	err := st.Read(ctx, func(v *store.View) (err error) {
+		again, err = v.Marked(ctx, []string{order.Ticket}, now)
+		return err
+	})
+	if err != nil || again { // which must not set the mark anew
+		return oidc.Refuse(oidc.LogoutReplayed, "a first use", "another one"), err
+	}
+	mark, until := s.OIDC.SignsOut(order, now)
+	if err := st.Mark(ctx, []string{mark}, until); err != nil {
+		return nil, err
+	}
+	var named []store.Session
+	err = st.Read(ctx, func(v *store.View) (err error) {
 		if order.Subject != "" {
-			all, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
+			named, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
 		} else {
-			all, err = v.SessionsOfSource(ctx, source)
-		}
-		for _, s := range all {
-			var a auth
-			if json.Unmarshal(s.Auth, &a) == nil && order.Ends(a.OIDC) {
-				ids = append(ids, s.ID)
-			}
+			named, err = v.SessionsOfSource(ctx, source)
 		}
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = d.c.Sessions.End(ctx, "the identity provider", ids...)
-	return err
+	named = slices.DeleteFunc(named, func(s store.Session) bool {
+		var a auth
+		return json.Unmarshal(s.Auth, &a) != nil || !order.Ends(a.OIDC)
+	})
+	ended, first, err := d.endOnce(ctx, d.byProvider(r, source, t), order.Ticket, order.Until, named)
+	if err != nil {
+		return nil, err
+	}
+	if !first {
+		return oidc.Refuse(oidc.LogoutReplayed, "a first use", "another one"), nil
+	}
+	return nil, d.keepLogout(ctx, t, named, ended)
 }

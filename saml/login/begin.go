@@ -21,9 +21,8 @@ import (
 // late is told from one that nobody asked for.
 const late = 15 * time.Minute
 
-// waits is how long an OpenID provider's answer is waited for, its lateness
-// included.
-const waits = 30 * time.Minute
+// formLives is how long a form for name and password stands in a browser.
+const formLives = 30 * time.Minute
 
 // pending is what is kept of a login, or a logout, under way.
 type pending struct {

@@ -17,14 +17,14 @@ import (
 // ask sends the browser to an OpenID provider. The state is the handle that the
 // login is kept under; what else binds it is made of the browser's secret.
 func (d *Door) ask(w http.ResponseWriter, r *http.Request, t *Trace, s Source, p pending) error {
+	now, waits := d.c.Now(), s.OIDC.LoginTTL()+late
 	state, browser := session.NewHandle(), d.c.Sessions.Browser(w, r, waits)
-	to, request, no := s.OIDC.Login(r.Context(), state, browser, p.contexts(s), d.c.Now())
+	to, request, no := s.OIDC.Login(r.Context(), state, browser, p.contexts(s), now)
 	if no != nil {
 		return d.refuse(w, r, t, no)
 	}
 	p.Trace, p.OIDC = t.ID, request
-	err := d.wait(r.Context(), store.Login{Digest: store.Digest(state), Source: t.Source, Browser: store.Digest(browser), Expires: d.c.Now().Add(waits)},
-		p)
+	err := d.wait(r.Context(), store.Login{Digest: store.Digest(state), Source: t.Source, Browser: store.Digest(browser), Expires: now.Add(waits)}, p)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"grantbridge/saml"
 	"grantbridge/saml/signin"
@@ -45,6 +46,22 @@ func (s Source) origins() []string {
 // methods.
 func (s Source) strong(who *signin.Identity) bool {
 	return slices.ContainsFunc(append([]string{who.AuthnContext}, who.Methods...), func(x string) bool { return slices.Contains(s.Strong, x) })
+}
+
+// signedOutBy are the marks of which one, when it is kept until then at least,
+// says that the identity provider signed the person out while this sign-in, which
+// began at that time, was on its way: after the assertion was made (SAML core
+// 3.7.3.1), after an OpenID provider was asked. There are none when no logout can
+// name it.
+func (s Source) signedOutBy(p parked, began time.Time) (marks []string, until time.Time) {
+	switch {
+	case s.OIDC != nil:
+		return s.OIDC.SignedOutBy(p.Auth.OIDC, began)
+	case p.Auth.Ref.NameID.Value == "":
+		return nil, until
+	}
+	tickets := s.Provider.SignedOutBy(p.Auth.Ref, p.Identity.IssuedAt)
+	return keysOf(tickets), tickets[0].Until
 }
 
 // ofSAML is what an assertion says, without what only SAML asks for.

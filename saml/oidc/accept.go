@@ -59,6 +59,9 @@ func (p *Provider) conditions(c claims, r Request, now time.Time) *signin.Reject
 	if no != nil {
 		return no
 	}
+	if no := stepped(c, acr, r); no != nil {
+		return no
+	}
 	switch {
 	case (r.ForceAuthn || r.MaxAuthnAge > 0) && at.IsZero():
 		return Refuse(AuthTimeMissing, "auth_time", "none")
@@ -68,12 +71,27 @@ func (p *Provider) conditions(c claims, r Request, now time.Time) *signin.Reject
 		return Refuse(AuthTimeOld, "a sign-in within "+r.MaxAuthnAge.String(), at.UTC().Format(time.RFC3339))
 	case at.After(now.Add(p.c.Skew)):
 		return Refuse(TokenFuture, "a sign-in before "+now.UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339))
-	case len(r.AuthnContext) > 0 && acr == "":
+	case len(r.AuthnContext) == 0 || slices.Contains(r.AuthnContext, acr), slices.Contains(r.Strong, acr):
+		return nil
+	case acr == "":
 		return Refuse(ContextMissing, "one of "+strings.Join(r.AuthnContext, ", "), "none")
-	case len(r.AuthnContext) > 0 && !slices.Contains(r.AuthnContext, acr):
-		return Refuse(ContextWeak, "one of "+strings.Join(r.AuthnContext, ", "), acr)
 	}
-	return nil
+	return Refuse(ContextWeak, "one of "+strings.Join(r.AuthnContext, ", "), acr)
+}
+
+// stepped checks that a sign-in which was to be a strong one is: by its context or
+// by one of its methods (RFC 8176). acr_values is a wish that a provider may
+// ignore, and a browser that is signed in there comes back as weak as before.
+func stepped(c claims, acr string, r Request) *signin.Rejection {
+	methods, no := c.texts("amr")
+	if no != nil || len(r.Strong) == 0 {
+		return no
+	}
+	came := append([]string{acr}, methods...)
+	if slices.ContainsFunc(came, func(x string) bool { return slices.Contains(r.Strong, x) }) {
+		return nil
+	}
+	return Refuse(StepUpWeak, "acr or amr "+strings.Join(r.Strong, " or "), strings.TrimSpace("acr "+acr+", amr "+strings.Join(methods, " ")))
 }
 
 // fence turns a panic of a library into a rejection.

@@ -109,6 +109,9 @@ func New(c Config) (*Provider, error) {
 // Source is the source's name.
 func (p *Provider) Source() string { return p.c.Source }
 
+// LoginTTL is how long a request waits for its answer.
+func (p *Provider) LoginTTL() time.Duration { return p.c.LoginTTL }
+
 // Issuer is the provider, as it calls itself.
 func (p *Provider) Issuer() string { return p.c.Issuer }
 

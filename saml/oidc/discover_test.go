@@ -207,7 +207,7 @@ func TestStrangersMakeUsAskForKeysOnceAMinute(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
-				_, _ = l.us.AcceptLogout(t.Context(), evil.Sign(l.them.LogoutToken("ext-clara", ""), nil), newMemory(), l.now)
+				_, _ = l.us.JudgeLogout(t.Context(), evil.Sign(l.them.LogoutToken("ext-clara", ""), nil), l.now)
 			})
 		}
 		wg.Wait()

@@ -8,7 +8,7 @@
 //	ReadAnswer    the query of the callback, judged by its form alone
 //	Accept        Answer, Request, the browser's secret -> *Identity or Rejection
 //	LogoutURL     ends the provider's session
-//	AcceptLogout  a logout token: the provider ends ours
+//	JudgeLogout   a logout token: the provider ends ours, and what is under way
 //
 // # What Accept does, in this order
 //

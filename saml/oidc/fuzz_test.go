@@ -42,7 +42,7 @@ func FuzzClaims(f *testing.F) {
 		if id != nil && (id.Subject.Value == "" || id.Groups.State != signin.GroupsPresent && len(id.Groups.Values) > 0) {
 			t.Fatalf("%q is %+v", payload, id.Identity)
 		}
-		_, _, _ = p.logout(c, time.Unix(0, 0))
+		_, _ = p.logout(c, time.Unix(0, 0))
 		_ = p.forUs(c)
 		_ = p.inTime(c, time.Unix(1e9, 0))
 	})

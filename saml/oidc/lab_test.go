@@ -22,6 +22,7 @@ type lab struct {
 	now     time.Time     // ours
 	late    time.Duration // between request and answer
 	browser string        // of the answer; that of the request when empty
+	strong  []string      // asked for by a step-up
 	request oidc.Request
 	state   string
 	edit    func(q url.Values)    // of the callback
@@ -77,7 +78,7 @@ func (l *lab) signIn() (*oidc.Identity, *signin.Rejection) {
 // begin goes to the provider and gives the query of the callback.
 func (l *lab) begin() (rawQuery string, no *signin.Rejection) {
 	l.t.Helper()
-	to, r, no := l.us.Login(l.t.Context(), l.state, secretOfBrowser, nil, l.now)
+	to, r, no := l.us.Login(l.t.Context(), l.state, secretOfBrowser, l.strong, l.now)
 	if no != nil {
 		return "", no
 	}

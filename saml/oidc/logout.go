@@ -33,17 +33,18 @@ func (p *Provider) LogoutURL(s SessionRef, state string) string {
 
 // Logout is a verified order of the provider to end sessions: of a subject, of
 // one session, or of one that is both.
-type Logout struct{ Subject, Session string }
+type Logout struct {
+	Subject, Session string
+	// Ticket is to be spent in the transaction that ends the sessions, and may be
+	// forgotten after Until: an order that failed can be sent again, one that was
+	// carried out cannot.
+	Ticket string
+	Until  time.Time
+}
 
 // Ends reports whether it is about a session.
 func (l Logout) Ends(s SessionRef) bool {
 	return (l.Session == "" || l.Session == s.ID) && (l.Subject == "" || l.Subject == s.Subject) && l.Subject+l.Session != ""
-}
-
-// Replay remembers for all replicas what was used. Spend marks all keys as used
-// until then, or none and says which one was.
-type Replay interface {
-	Spend(ctx context.Context, keys []string, until, now time.Time) (spent int, err error)
 }
 
 const (
@@ -53,9 +54,9 @@ const (
 	logoutAge = 5 * time.Minute
 )
 
-// AcceptLogout judges a logout token (OpenID Connect Back-Channel Logout 1.0
-// section 2.6), and spends it.
-func (p *Provider) AcceptLogout(ctx context.Context, token string, replay Replay, now time.Time) (out Logout, no *signin.Rejection) {
+// JudgeLogout judges a logout token (OpenID Connect Back-Channel Logout 1.0
+// section 2.6). Its caller spends the Ticket.
+func (p *Provider) JudgeLogout(ctx context.Context, token string, now time.Time) (out Logout, no *signin.Rejection) {
 	defer fence(&no, func() { out = Logout{} })
 	if p.known(ctx) == nil {
 		return out, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
@@ -71,8 +72,7 @@ func (p *Provider) AcceptLogout(ctx context.Context, token string, replay Replay
 	if no != nil {
 		return out, no
 	}
-	id, out, no := p.logout(c, now)
-	if no != nil {
+	if out, no = p.logout(c, now); no != nil {
 		return Logout{}, no
 	}
 	v := oidclib.NewVerifier(p.c.Issuer, set, &oidclib.Config{ClientID: p.c.ClientID, SupportedSigningAlgs: algorithms,
@@ -80,46 +80,39 @@ func (p *Provider) AcceptLogout(ctx context.Context, token string, replay Replay
 	if _, err := v.VerifyLogout(ctx, token); err != nil {
 		return Logout{}, caused(Refuse(SecondOpinion, "the library's yes", "its no"), err)
 	}
-	spent, err := replay.Spend(ctx, []string{"oidc logout " + p.c.Source + " " + id}, now.Add(logoutAge+2*p.c.Skew), now)
-	switch {
-	case err != nil:
-		return Logout{}, caused(Refuse(InternalError, "a proof of first use", "none"), err)
-	case spent >= 0:
-		return Logout{}, Refuse(LogoutReplayed, "a first use", "another one")
-	}
 	return out, nil
 }
 
 // logout reads what a logout token orders.
-func (p *Provider) logout(c claims, now time.Time) (id string, out Logout, no *signin.Rejection) {
+func (p *Provider) logout(c claims, now time.Time) (out Logout, no *signin.Rejection) {
 	if no := p.forUs(c); no != nil {
-		return "", out, no
+		return out, no
 	}
 	if no := p.inTime(c, now); no != nil {
-		return "", out, no
+		return out, no
 	}
 	if no := p.after(c, now.Add(-logoutAge)); no != nil {
-		return "", out, no
+		return out, no
 	}
 	events, _ := c["events"].(map[string]any)
 	if _, ok := events[logoutEvent].(map[string]any); !ok {
-		return "", out, Refuse(LogoutEvent, "the event "+logoutEvent, "none")
+		return out, Refuse(LogoutEvent, "the event "+logoutEvent, "none")
 	}
 	if _, has := c["nonce"]; has {
-		return "", out, Refuse(LogoutNonce, "no nonce", "one")
+		return out, Refuse(LogoutNonce, "no nonce", "one")
 	}
 	texts := map[string]string{}
 	for _, name := range []string{"jti", "sub", "sid"} {
 		if texts[name], no = c.text(name); no != nil {
-			return "", out, no
+			return out, no
 		}
 	}
-	out = Logout{Subject: texts["sub"], Session: texts["sid"]}
 	switch {
-	case out.Subject+out.Session == "":
-		return "", out, Refuse(LogoutWho, "sub or sid", "neither")
+	case texts["sub"]+texts["sid"] == "":
+		return out, Refuse(LogoutWho, "sub or sid", "neither")
 	case texts["jti"] == "" || tooStrange(texts["jti"]):
-		return "", out, Refuse(LogoutID, "jti", "none, or a strange one")
+		return out, Refuse(LogoutID, "jti", "none, or a strange one")
 	}
-	return texts["jti"], out, nil
+	return Logout{Subject: texts["sub"], Session: texts["sid"],
+		Ticket: p.mark("logout", texts["jti"]), Until: now.Add(logoutAge + 2*p.c.Skew)}, nil
 }

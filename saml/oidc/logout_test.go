@@ -1,11 +1,9 @@
 package oidc_test
 
 import (
-	"context"
-	"errors"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,27 +11,6 @@ import (
 	"grantbridge/saml/oidc/oidctest"
 	"grantbridge/saml/signin"
 )
-
-// memory is a replay store.
-type memory struct {
-	sync.Mutex
-	spent map[string]bool
-	err   error
-}
-
-func newMemory() *memory { return &memory{spent: map[string]bool{}} }
-
-func (m *memory) Spend(_ context.Context, keys []string, _, _ time.Time) (int, error) {
-	m.Lock()
-	defer m.Unlock()
-	for i, k := range keys {
-		if m.spent[k] {
-			return i, m.err
-		}
-		m.spent[k] = true
-	}
-	return -1, m.err
-}
 
 func TestLogoutTokensAreJudged(t *testing.T) {
 	with := func(name string, v any) func(map[string]any) {
@@ -78,8 +55,8 @@ func TestLogoutTokensAreJudged(t *testing.T) {
 			l.build()
 			c := l.them.LogoutToken("ext-clara", "session-1")
 			v.edit(c)
-			token, replay := v.sign(l, c), newMemory()
-			order, no := l.us.AcceptLogout(t.Context(), token, replay, l.now)
+			token := v.sign(l, c)
+			order, no := l.us.JudgeLogout(t.Context(), token, l.now)
 			switch {
 			case no == nil && v.want != "", no != nil && no.Reason != v.want:
 				t.Fatalf("got %v, want %q", no, v.want)
@@ -91,14 +68,42 @@ func TestLogoutTokensAreJudged(t *testing.T) {
 			if !order.Ends(oidc.SessionRef{Subject: "ext-clara", ID: "session-1"}) || order.Ends(oidc.SessionRef{Subject: "ext-other", ID: "session-2"}) {
 				t.Errorf("it orders %+v", order)
 			}
-			if _, no := l.us.AcceptLogout(t.Context(), token, replay, l.now); no == nil || no.Reason != oidc.LogoutReplayed {
-				t.Errorf("a second time: %v", no)
+			if again, _ := l.us.JudgeLogout(t.Context(), token, l.now.Add(time.Second)); again.Ticket != order.Ticket || len(order.Ticket) > 80 || order.Until.Before(l.now.Add(5*time.Minute)) {
+				t.Errorf("its ticket is %q until %s, and %q a second later", order.Ticket, order.Until, again.Ticket)
 			}
-			replay.err = errors.New("down")
-			if _, no := l.us.AcceptLogout(t.Context(), sign(l, l.them.LogoutToken("ext-clara", "")), replay, l.now); no == nil || no.Reason != oidc.InternalError {
-				t.Errorf("without a store: %v", no)
+			if other, _ := l.us.JudgeLogout(t.Context(), sign(l, l.them.LogoutToken("ext-clara", "")), l.now); other.Ticket == "" || other.Ticket == order.Ticket {
+				t.Errorf("another token's ticket is %q", other.Ticket)
 			}
 		})
+	}
+}
+
+func TestALogoutEndsSignInsUnderWay(t *testing.T) {
+	l := newLab(t)
+	l.build()
+	mine := oidc.SessionRef{Subject: "a", ID: "1"}
+	for _, c := range []struct {
+		name  string
+		order oidc.Logout
+		ref   oidc.SessionRef
+		began time.Duration // after the order came
+		want  bool
+	}{
+		{"of the subject, begun before", oidc.Logout{Subject: "a"}, mine, -time.Hour, true},
+		{"of the subject, begun after", oidc.Logout{Subject: "a"}, mine, time.Second, false},
+		{"of another subject", oidc.Logout{Subject: "b"}, mine, -time.Second, false},
+		{"of the session, begun before", oidc.Logout{Session: "1"}, mine, -time.Second, true},
+		{"of the session, which comes back", oidc.Logout{Session: "1"}, mine, time.Hour, true},
+		{"of both, which come back", oidc.Logout{Subject: "a", Session: "1"}, mine, time.Hour, true},
+		{"of another session of the subject", oidc.Logout{Subject: "a", Session: "2"}, mine, -time.Second, false},
+		{"of that session of another subject", oidc.Logout{Subject: "b", Session: "1"}, mine, -time.Second, false},
+		{"of a session, when none was named", oidc.Logout{Subject: "a", Session: "1"}, oidc.SessionRef{Subject: "a"}, -time.Second, false},
+	} {
+		mark, kept := l.us.SignsOut(c.order, l.now)
+		marks, until := l.us.SignedOutBy(c.ref, l.now.Add(c.began))
+		if got := slices.Contains(marks, mark) && !kept.Before(until); got != c.want || len(mark) > 80 {
+			t.Errorf("%s: got %v, by %q", c.name, got, mark)
+		}
 	}
 }
 

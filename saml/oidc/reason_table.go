@@ -56,6 +56,7 @@ const (
 	AuthTimeOld      signin.Reason = "auth_time_old"
 	ContextMissing   signin.Reason = "acr_missing"
 	ContextWeak      signin.Reason = "acr"
+	StepUpWeak       signin.Reason = "step_up_weak"
 	SubjectMissing   signin.Reason = "subject_claim_missing"
 	SubjectStrange   signin.Reason = "subject_claim_strange"
 	ClaimsTooMany    signin.Reason = "claims_too_many"
@@ -142,6 +143,8 @@ var reasons = []About{
 	{AuthTimeOld, StageConditions, again, "a sign-in at the provider that is older than allowed", "The provider did not ask the person again: look for max_age and prompt=login in its settings."},
 	{ContextMissing, StageConditions, denied, "no acr, which we asked for", "Let the provider send acr, or leave out authn_context of the source."},
 	{ContextWeak, StageConditions, denied, "another acr than those asked for", "Give people the method at the provider, or change authn_context of the source."},
+
+	{StepUpWeak, StageConditions, denied, "a sign-in as weak as before, though a stronger one was asked for (mfa.contexts)", "Let the provider ask for the second factor when acr_values asks for it, and say so in acr or amr of the ID token; or correct mfa.contexts of the source."},
 
 	{SubjectMissing, StageIdentity, broken, "the subject claim is missing or empty", "Let the provider send the claim in the ID token, or correct subject.claim of the source."},
 	{SubjectStrange, StageIdentity, broken, "a subject claim that is no text, too long, or has characters that are not seen", "Take another claim as subject of the source."},

@@ -22,13 +22,16 @@ type Request struct {
 	ForceAuthn   bool          `json:"force_authn,omitzero"`
 	MaxAuthnAge  time.Duration `json:"max_authn_age,omitzero"`
 	AuthnContext []string      `json:"authn_context,omitempty"`
+	// Strong are values of acr or amr of which one must come.
+	Strong []string `json:"strong,omitempty"`
 }
 
 // Login makes a request: the URL to send the browser to, and what to keep. state
 // is a handle of at least 256 random bits that nobody has seen; browser is the
-// secret in the cookie of the browser that begins; contexts are asked for in the
-// place of the configured ones, and not insisted on.
-func (p *Provider) Login(ctx context.Context, state, browser string, contexts []string, now time.Time) (string, Request, *signin.Rejection) {
+// secret in the cookie of the browser that begins; strong, when there are any, are
+// asked for in the place of the configured contexts, and one of them must come, as
+// acr or among amr.
+func (p *Provider) Login(ctx context.Context, state, browser string, strong []string, now time.Time) (string, Request, *signin.Rejection) {
 	m := p.known(ctx)
 	if m == nil {
 		return "", Request{}, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
@@ -39,7 +42,8 @@ func (p *Provider) Login(ctx context.Context, state, browser string, contexts []
 	}
 	s := secrets{browser, state}
 	r := Request{Issuer: p.c.Issuer, IssuedAt: now, Expires: now.Add(p.c.LoginTTL),
-		ForceAuthn: p.c.ForceAuthn, MaxAuthnAge: p.c.MaxAuthnAge, AuthnContext: p.c.AuthnContext}
+		ForceAuthn: p.c.ForceAuthn, MaxAuthnAge: p.c.MaxAuthnAge, AuthnContext: p.c.AuthnContext, Strong: strong}
+	contexts := strong
 	if len(contexts) == 0 {
 		contexts = r.AuthnContext
 	}

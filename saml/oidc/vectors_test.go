@@ -275,6 +275,32 @@ var vectors = []struct {
 		claim("acr", "phr")(l)
 	}, ""},
 
+	{"a step-up that came back as it was", func(l *lab) { l.strong = []string{"mfa"} }, oidc.StepUpWeak},
+	{"a step-up with a weaker acr and method", func(l *lab) {
+		l.strong = []string{"mfa", "phr"}
+		l.them.Claims = func(c map[string]any) { c["acr"], c["amr"] = "pwd", []string{"pwd", "MFA"} }
+	}, oidc.StepUpWeak},
+	{"a step-up with that acr", func(l *lab) {
+		l.strong = []string{"mfa", "phr"}
+		claim("acr", "phr")(l)
+	}, ""},
+	{"a step-up with that method", func(l *lab) {
+		l.strong = []string{"mfa"}
+		claim("amr", []string{"pwd", "otp", "mfa"})(l)
+	}, ""},
+	{"a step-up with methods that are no texts", func(l *lab) {
+		l.strong = []string{"mfa"}
+		claim("amr", []any{"mfa", 1})(l)
+	}, oidc.ClaimsMalformed},
+	{"a step-up with an acr stronger than the one always asked for", func(l *lab) {
+		l.c.AuthnContext, l.strong = []string{"pwd"}, []string{"phr"}
+		claim("acr", "phr")(l)
+	}, ""},
+	{"a step-up by a method, without the acr always asked for", func(l *lab) {
+		l.c.AuthnContext, l.strong = []string{"phr"}, []string{"mfa"}
+		l.them.Claims = func(c map[string]any) { c["acr"], c["amr"] = "pwd", []string{"mfa"} }
+	}, oidc.ContextWeak},
+
 	// Userinfo.
 	{"userinfo of somebody else", userinfo(`{"sub":"ext-root","groups":["Admins"]}`), oidc.UserInfoSubject},
 	{"userinfo without a sub", userinfo(`{"groups":["Admins"]}`), oidc.UserInfoSubject},

@@ -29,6 +29,7 @@ type Provider struct {
 	Published []Key // what the JWK Set has; nil is Keys
 	Person    map[string]any
 	SignedIn  time.Time // auth_time; zero is the time of the request
+	Session   string    // sid
 	Refuse    string    // an error for the next authorization requests
 	SaysIss   bool      // RFC 9207
 	Now       func() time.Time
@@ -64,7 +65,7 @@ func Start(t interface {
 	Cleanup(func())
 }) *Provider {
 	t.Helper()
-	p := &Provider{Keys: []Key{NewKey("k1", "RS256")}, SaysIss: true, Now: time.Now, Requests: map[string]int{}, codes: map[string]grant{},
+	p := &Provider{Keys: []Key{NewKey("k1", "RS256")}, SaysIss: true, Session: "session-1", Now: time.Now, Requests: map[string]int{}, codes: map[string]grant{},
 		Person: map[string]any{"sub": "ext-clara", "name": "Clara Moreau", "preferred_username": "clara.moreau", "email": "clara@example.com", "email_verified": true}}
 	p.srv = httptest.NewServer(p)
 	p.URL = p.srv.URL
@@ -222,7 +223,7 @@ func (p *Provider) authTime() time.Time {
 func (p *Provider) IDToken(nonce, access string) map[string]any {
 	now := p.Now()
 	claims := map[string]any{"iss": p.URL, "aud": ClientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "nonce": nonce,
-		"at_hash": AccessHash(access), "sid": "session-1"}
+		"at_hash": AccessHash(access), "sid": p.Session}
 	for name, v := range p.Person {
 		claims[name] = v
 	}

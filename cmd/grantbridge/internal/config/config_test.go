@@ -44,6 +44,11 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a slug of digits", "sites:\n- {id: 1, slug: \"12\"}", `slug "12"`},
 		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
 		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\"}}}", `base is missing`},
+		{"Kerberos without a key", gssapiWith("ldaps://h", `principal: p`), `c.yaml:2:103: give a keytab, or a credential cache; write principal and keytab_file, or ccache_file`},
+		{"Kerberos without who", gssapiWith("ldaps://h", `keytab_file: k`), `the principal is missing`},
+		{"Kerberos and a password", gssapiWith("ldaps://h", `ccache_file: c}, bind_dn: "cn=a", canaries: {`), `gssapi needs no bind_dn and no password`},
+		{"Kerberos in plaintext", gssapiWith("ldap://h", `ccache_file: c}, plaintext: true, canaries: {`), `ldap://h: bind: gssapi encrypts nothing by itself`},
+		{"Kerberos for nothing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, kerberos: {principal: p}, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}}}", `it is used with bind: gssapi only`},
 		{"passwords of people in plaintext", "sources:\n  l: {ldap: {url: \"ldap://h\", plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `would cross the network to ldap://h unencrypted`},
 		{"passwords of people in plaintext to a fallback", "sources:\n  l: {ldap: {url: \"ldap://127.0.0.1\", fallbacks: [\"ldap://h\"], plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `to ldap://h unencrypted`},
 		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
@@ -274,4 +279,9 @@ func TestSchemaNamesEveryKey(t *testing.T) {
 			t.Errorf("the schema lacks %s", key)
 		}
 	}
+}
+
+// gssapiWith is a directory that is read by Kerberos.
+func gssapiWith(url, kerberos string) string {
+	return fmt.Sprintf("sources:\n  l: {ldap: {url: %q, bind: gssapi, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, kerberos: {%s}}}", url, kerberos)
 }

@@ -101,6 +101,9 @@ func (l *Loaded) anchor(dir string) {
 			at(dir, &s.LDAP.CAFile)
 			at(dir, &s.LDAP.CertFile)
 			at(dir, &s.LDAP.KeyFile)
+			at(dir, &s.LDAP.Kerberos.KeytabFile)
+			at(dir, &s.LDAP.Kerberos.CCacheFile)
+			at(dir, &s.LDAP.Kerberos.ConfigFile)
 		}
 	}
 	l.oidcFiles(func(_ string, path *string) { at(dir, path) })
@@ -225,6 +228,8 @@ func (l *Loaded) missingFiles() []string {
 			note("sources."+n+".ldap.ca_file", s.LDAP.CAFile)
 			note("sources."+n+".ldap.cert_file", s.LDAP.CertFile)
 			note("sources."+n+".ldap.key_file", s.LDAP.KeyFile)
+			note("sources."+n+".ldap.kerberos.keytab_file", s.LDAP.Kerberos.KeytabFile)
+			note("sources."+n+".ldap.kerberos.ccache_file", s.LDAP.Kerberos.CCacheFile)
 		}
 	}
 	l.oidcFiles(func(key string, path *string) { note(key, *path) })
@@ -302,7 +307,7 @@ func (l *Loaded) LooseFiles() []string {
 			files = append(files, s.SAML.KeyFile, s.SAML.NextKeyFile)
 		}
 		if s := l.Sources[n]; s.LDAP != nil {
-			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile)
+			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile, s.LDAP.Kerberos.KeytabFile, s.LDAP.Kerberos.CCacheFile)
 		}
 	}
 	for _, n := range l.SourceNames() {
