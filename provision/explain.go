@@ -17,8 +17,11 @@ import (
 // Question is one question in people's words.
 type Question struct {
 	Who, What, Site string
-	Token           string    // its id, prefix or name; empty is a session
-	At              time.Time // zero is now; the facts are today's
+	Token           string // its id, prefix or name; empty is a session
+	// Session is the credential of a certain session of Who; nil is one that clamps
+	// nothing and is opened at the time asked about.
+	Session *access.Credential
+	At      time.Time // zero is now; the facts are today's
 }
 
 // Explanation is the answer with its trail: the contract of `explain -o json`.
@@ -158,6 +161,9 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 		return a, access.UnknownSite, sentence(err.Error()), nil
 	}
 	credential := e.newSession(a.person.ID, q.At)
+	if q.Session != nil {
+		credential = *q.Session
+	}
 	if q.Token != "" {
 		if a.token, err = e.FindToken(q.Token); err != nil {
 			return a, 0, "", err

@@ -85,7 +85,11 @@ func (t teller) because() string {
 		}
 		via := strings.Join(t.engine.via(g), ", ")
 		if g.Via.Kind == access.TheGroup {
-			return fmt.Sprintf(" through rule %s, group %s (%s)", g.Rule.Origin.Rule, via, g.Rule.Origin.Source)
+			source := g.Rule.Origin.Source
+			if gr, ok := t.engine.picture.Load().groups[directory.GroupID(g.Via.ID)]; ok {
+				source = gr.Source // a manual rule has none of its own
+			}
+			return fmt.Sprintf(" through rule %s, group %s (%s)", g.Rule.Origin.Rule, via, source)
 		}
 		return fmt.Sprintf(" through rule %s (%s)", g.Rule.Origin.Rule, via)
 	}

@@ -437,6 +437,7 @@ type VerifyReport struct {
 	Entries     int64  `json:"entries"`
 	Checkpoints int    `json:"checkpoints"`
 	Erased      int64  `json:"erased,omitempty"` // entries whose body was erased
+	FirstErased int64  `json:"first_erased,omitempty"`
 	Revision    int64  `json:"revision"`
 	Head        string `json:"head"` // the hash of the last entry
 	// Broken, when not empty, says at which revision the chain breaks and how.

@@ -119,6 +119,18 @@ func (s *Store) EndSessions(ctx context.Context, ids []string, by string, now ti
 // Session finds the session of a handle by its digest, with the facts that may
 // have ended it; ErrNotFound when there is none.
 func (v *View) Session(ctx context.Context, digest []byte) (SessionFacts, error) {
+	return v.sessionFacts(ctx, `s.digest = $1`, hex.EncodeToString(digest))
+}
+
+// SessionByID finds a session by its id, which is no secret; ErrNotFound.
+func (v *View) SessionByID(ctx context.Context, id string) (SessionFacts, error) {
+	if err := checkTexts(id); err != nil {
+		return SessionFacts{}, ErrNotFound
+	}
+	return v.sessionFacts(ctx, `s.id = $1`, id)
+}
+
+func (v *View) sessionFacts(ctx context.Context, where, key string) (SessionFacts, error) {
 	found, err := list(ctx, v, func(r row, f *SessionFacts) error {
 		var disabled, active, locked, notBefore int64
 		err := scanSession(r, &f.Session, &disabled, &active, (*int64)(&f.Linked), &locked, &notBefore)
@@ -127,7 +139,7 @@ func (v *View) Session(ctx context.Context, digest []byte) (SessionFacts, error)
 	}, `
 		SELECT `+sessionColumns+`, o.disabled, CASE WHEN a.deleted = 0 THEN a.active ELSE 0 END, a.person, p.locked, p.not_before
 		FROM sessions s JOIN sources o ON o.name = s.source JOIN accounts a ON a.id = s.account JOIN people p ON p.id = s.person
-		WHERE s.digest = $1`, hex.EncodeToString(digest))
+		WHERE `+where, key)
 	if err != nil {
 		return SessionFacts{}, err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -157,6 +158,7 @@ func (w *walk) step(r row) error {
 	}
 	if body == "" && salt == "" {
 		w.report.Erased++
+		w.report.FirstErased = cmp.Or(w.report.FirstErased, rev)
 	} else if digestOf(salt, body) != digest {
 		w.broken(rev, "what happened was changed")
 	}

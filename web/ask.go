@@ -85,17 +85,17 @@ type subject struct {
 func (s subject) known() bool { return s.credential.Kind != access.NoCredential }
 
 // subject finds who is asked about. A person is asked about in a session that
-// clamps nothing and is opened now, a token as it is.
-func (a *asker) subject(e entity) subject {
+// clamps nothing and is opened now, a token or session as it is.
+func (a *asker) subject(ctx context.Context, e entity) subject {
 	if s, ok := a.subjects[e]; ok {
 		return s
 	}
-	s := a.findSubject(e)
+	s := a.findSubject(ctx, e)
 	a.subjects[e] = s
 	return s
 }
 
-func (a *asker) findSubject(e entity) subject {
+func (a *asker) findSubject(ctx context.Context, e entity) subject {
 	switch e.Type {
 	case "user":
 		ref, err := a.d.engine.FindPerson(e.ID)
@@ -117,8 +117,23 @@ func (a *asker) findSubject(e entity) subject {
 			return subject{}
 		}
 		return a.token(t.ID)
+	case "session":
+		return a.session(ctx, e.ID)
 	}
-	return subject{says: "subjects are of type user or token"}
+	return subject{says: "subjects are of type user, token or session"}
+}
+
+// session is the credential of a certain session, with the ceiling that the way of
+// signing in gave it.
+func (a *asker) session(ctx context.Context, id string) subject {
+	if a.d.conf.Session == nil {
+		return subject{says: "nobody signs in here"}
+	}
+	person, c, err := a.d.conf.Session(ctx, id)
+	if err != nil {
+		return subject{says: "no such session is known"}
+	}
+	return subject{person: person, credential: c}
 }
 
 // token is the credential of a token that the snapshot knows. Whose it is, and
@@ -163,7 +178,7 @@ func (q *question) check(subjectID, action, resourceID bool) string {
 
 // request puts q's names into the evaluator's terms. The code is not zero when a
 // name is unknown.
-func (a *asker) request(q question) (r access.Request, unknown access.Code, says string) {
+func (a *asker) request(ctx context.Context, q question) (r access.Request, unknown access.Code, says string) {
 	r.At = a.now
 	if t := q.time(); !t.IsZero() {
 		r.At = t
@@ -181,7 +196,7 @@ func (a *asker) request(q question) (r access.Request, unknown access.Code, says
 			return r, access.UnknownSite, ""
 		}
 	}
-	s := a.subject(*q.Subject)
+	s := a.subject(ctx, *q.Subject)
 	if !s.known() {
 		return r, access.UnknownSubject, s.says
 	}
@@ -194,7 +209,7 @@ func (a *asker) answer(ctx context.Context, q question) evaluation {
 	if a.snap == nil {
 		return a.no(access.Stale, 0)
 	}
-	r, unknown, says := a.request(q)
+	r, unknown, says := a.request(ctx, q)
 	if unknown != 0 {
 		e := a.no(unknown, a.snap.Revision())
 		if says != "" {
@@ -250,7 +265,10 @@ func (a *asker) reasonAdmin(ctx context.Context, r access.Request, d access.Deci
 		who = ref.UID
 	}
 	q := provision.Question{Who: who, What: a.snap.Catalogue().Name(r.Action), Site: strconv.FormatInt(int64(r.Site), 10), At: r.At}
-	if r.Credential.Kind == access.TokenCredential {
+	switch r.Credential.Kind {
+	case access.SessionCredential:
+		q.Session = &r.Credential
+	case access.TokenCredential:
 		q.Token = strconv.FormatInt(int64(r.Credential.Token), 10)
 	}
 	x, err := a.d.engine.Explain(ctx, q)

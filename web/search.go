@@ -199,7 +199,7 @@ func (d *door) searchResource(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.q.Resource.ID = "" // ignored, says the specification
-	request, unknown, _ := s.asker.request(s.q)
+	request, unknown, _ := s.asker.request(r.Context(), s.q)
 	if unknown != 0 || s.q.Resource.Type != "site" {
 		return s.answerPage(w, r, nothing, nil)
 	}
@@ -223,7 +223,7 @@ func (d *door) searchAction(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.q.Action = nil
-	request, unknown, _ := s.asker.request(s.q)
+	request, unknown, _ := s.asker.request(r.Context(), s.q)
 	if unknown != 0 {
 		return s.answerPage(w, r, nothing, nil)
 	}

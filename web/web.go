@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"grantbridge/access"
 	"grantbridge/internal/handler"
 	"grantbridge/provision"
 	"grantbridge/store"
@@ -34,6 +35,9 @@ type Config struct {
 	// Replay says what a kept SCIM request would do now; nil has none.
 	// store.ErrNotFound, or a *provision.InvalidError when it cannot be replayed.
 	Replay func(ctx context.Context, id int64) (any, error)
+	// Session finds whose a session is, and its credential; an error when there is
+	// none. nil knows no session.
+	Session func(ctx context.Context, id string) (access.PersonID, access.Credential, error)
 	// NewAccount makes accounts of sign-ins that are approved; nil approves none.
 	NewAccount provision.NewAccount
 }

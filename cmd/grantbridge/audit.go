@@ -210,6 +210,15 @@ func (a *app) writeReport(w io.Writer, r store.VerifyReport) {
 		return
 	}
 	fmt.Fprintf(w, "whole: %s, %s, up to revision %d\n  head %s\n", entries(r.Entries), count(r.Checkpoints, "checkpoint"), r.Revision, r.Head)
+	if r.Erased > 0 {
+		fmt.Fprintf(w, "  %s %s\n", a.paint(red, "erased:"), erasedText(r))
+	}
+}
+
+// erasedText tells of entries whose contents somebody deleted in the database; the
+// chain holds without them, so that a person's data can be erased by law.
+func erasedText(r store.VerifyReport) string {
+	return fmt.Sprintf("%s without before, after and reason, the first at revision %d; grantbridge erases none by itself", entries(r.Erased), r.FirstErased)
 }
 
 func entries(n int64) string {

@@ -102,6 +102,8 @@ func (d *doctor) store(ctx context.Context, b *bridge) {
 		d.fail("audit", "%s", explainError(err))
 	case r.Broken != "":
 		d.fail("audit", "the chain is broken: %s", r.Broken)
+	case r.Erased > 0:
+		d.warn("audit", "the chain is whole; %s", erasedText(r))
 	default:
 		d.ok("audit", "%s, chain whole", entries(r.Entries))
 	}

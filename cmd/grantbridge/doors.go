@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"grantbridge/access"
 	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/saml/login"
 	"grantbridge/store"
@@ -19,7 +20,12 @@ import (
 // decisions serves the decision API, health checks and metrics.
 func (s *server) decisions(l *config.Loaded) http.Handler {
 	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load,
-		Registry: s.registry, Replay: s.replay, NewAccount: login.Approve})
+		Registry: s.registry, Replay: s.replay, Session: s.sessionByID, NewAccount: login.Approve})
+}
+
+// sessionByID finds a session under the configuration of the day.
+func (s *server) sessionByID(ctx context.Context, id string) (access.PersonID, access.Credential, error) {
+	return s.sessions(s.live.Load().cfg, false).ByID(ctx, id)
 }
 
 // url is the URL that clients use.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -10,11 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"grantbridge/internal/session"
 	"grantbridge/provision"
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	var token, at string
+	var token, in, at string
 	c := &cobra.Command{
 		Use:   "explain WHO WHAT SITE",
 		Short: "may WHO do WHAT on SITE, and why",
@@ -30,11 +33,16 @@ superuser or an action. SITE is an id or a slug, or * for the platform itself.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
 				q := provision.Question{Who: args[0], What: args[1], Site: args[2], Token: token}
+				if err := b.inSession(c.Context(), &q, in); err != nil {
+					return err
+				}
 				return a.explain(c, b, q, at)
 			})
 		},
 	}
 	c.Flags().StringVar(&token, "token", "", "through this token: its `id`, prefix or name")
+	c.Flags().StringVar(&in, "session", "", "in this session: its `id`, from session list")
+	c.MarkFlagsMutuallyExclusive("token", "session")
 	c.Flags().StringVar(&at, "at", "", "at this `time` instead of now")
 	return c
 }
@@ -60,6 +68,23 @@ func (a *app) explain(c *cobra.Command, b *bridge, q provision.Question, at stri
 		return errNo
 	}
 	return nil
+}
+
+// inSession makes q be about a certain session of its person.
+func (b *bridge) inSession(ctx context.Context, q *provision.Question, id string) error {
+	if id == "" {
+		return nil
+	}
+	p, err := b.person(q.Who)
+	if err != nil {
+		return err
+	}
+	owner, c, err := session.New(b.st, b.Holder(), session.Config{}).ByID(ctx, id)
+	if errors.Is(err, session.ErrNone) || err == nil && owner != p.ID {
+		return fmt.Errorf("%s has no session %s; grantbridge session list %s shows them", q.Who, id, q.Who)
+	}
+	q.Session = &c
+	return err
 }
 
 func (a *app) writeExplanation(w io.Writer, x *provision.Explanation) {
@@ -126,7 +151,7 @@ func grantLine(g provision.ExplainedGrant) string {
 }
 
 func restrictionLine(r provision.ExplainedRestriction) string {
-	s := fmt.Sprintf("%s %s leaves %s", r.Kind, r.ID, r.Limit)
+	s := strings.Join(strings.Fields(r.Kind+" "+r.ID), " ") + " leaves " + r.Limit
 	if r.Reason != "" {
 		s += fmt.Sprintf(" (%q)", r.Reason)
 	}

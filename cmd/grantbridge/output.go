@@ -105,11 +105,11 @@ func (a *app) show(v any, text func(w io.Writer)) error {
 func (a *app) encode(v any) error {
 	switch a.format {
 	case asJSONL:
-		return json.NewEncoder(a.out).Encode(v)
+		return jsonl(a.out, []any{v})
 	case asYAML:
 		return writeYAML(a.out, v)
 	case asCSV:
-		return usage("this answer is no list; use -o json or yaml")
+		return writeOneCSV(a.out, v)
 	}
 	e := json.NewEncoder(a.out)
 	e.SetIndent("", "  ")
@@ -152,6 +152,34 @@ func writeYAML(w io.Writer, v any) error {
 func readsAs(out []byte, plain any) bool {
 	var again any
 	return yaml.UnmarshalWithOptions(out, &again, yaml.UseOrderedMap()) == nil && reflect.DeepEqual(again, plain)
+}
+
+// writeOneCSV writes one thing as a row under its JSON names; what is a list or has
+// parts is JSON in its cell.
+func writeOneCSV(w io.Writer, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var names yaml.MapSlice // JSON is YAML, and this keeps the order
+	var parts map[string]json.RawMessage
+	if json.Unmarshal(b, &parts) != nil || yaml.Unmarshal(b, &names) != nil {
+		return usage("this answer is no table; use -o json or yaml")
+	}
+	rows := make([][]string, 2)
+	for _, n := range names {
+		name := fmt.Sprint(n.Key)
+		rows[0], rows[1] = append(rows[0], name), append(rows[1], cellOf(parts[name]))
+	}
+	return writeCSV(w, rows)
+}
+
+func cellOf(part json.RawMessage) string {
+	var text string
+	if string(part) == "null" || json.Unmarshal(part, &text) == nil {
+		return text
+	}
+	return string(part)
 }
 
 func writeCSV(w io.Writer, rows [][]string) error {

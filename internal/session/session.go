@@ -154,20 +154,55 @@ func (m *Manager) Find(ctx context.Context, handle string) (*Session, error) {
 		return nil, fmt.Errorf("find a session: %w", err)
 	}
 	now := m.conf.Now()
-	snapshot, fresh := m.holder.Snapshot(now)
-	if !fresh {
-		return nil, &EndedError{Stale}
-	}
-	person, known := snapshot.Person(f.Person)
-	if m.conf.Open != nil && !m.conf.Open(f.Source) {
-		return nil, &EndedError{SourceDisabled}
-	}
-	if why := judge(f, person, known, now); why != "" {
+	if why := m.ended(f, now); why != "" {
 		return nil, &EndedError{why}
 	}
+	s := sessionOf(f)
+	return s, m.use(ctx, s, now)
+}
+
+func sessionOf(f store.SessionFacts) *Session {
 	s := &Session{Session: f.Session}
 	s.Limit, _ = access.ParseCeiling(f.Ceiling) // what does not read lets nothing through
-	return s, m.use(ctx, s, now)
+	return s
+}
+
+// ended says what ended a session, or "".
+func (m *Manager) ended(f store.SessionFacts, now time.Time) Why {
+	snapshot, fresh := m.holder.Snapshot(now)
+	if !fresh {
+		return Stale
+	}
+	if m.conf.Open != nil && !m.conf.Open(f.Source) {
+		return SourceDisabled
+	}
+	person, known := snapshot.Person(f.Person)
+	return judge(f, person, known, now)
+}
+
+// ByID is whose a session is and the credential to ask about it with, for a
+// program that has the session's id from a token of ours. Asking is no use of it.
+// The credential of one that has ended is past its end. ErrNone when there is no
+// such session, or an error of the store.
+func (m *Manager) ByID(ctx context.Context, id string) (access.PersonID, access.Credential, error) {
+	var f store.SessionFacts
+	err := m.st.Read(ctx, func(v *store.View) (err error) {
+		f, err = v.SessionByID(ctx, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, access.Credential{}, ErrNone
+	}
+	if err != nil {
+		return 0, access.Credential{}, fmt.Errorf("find a session: %w", err)
+	}
+	c := sessionOf(f).Credential()
+	switch m.ended(f, m.conf.Now()) {
+	case "", Locked, Revoked, Suspended: // the evaluator says so itself
+	default:
+		c.Expires = c.Issued
+	}
+	return f.Person, c, nil
 }
 
 // judge says what ended a session, or "". It is pure.

@@ -49,7 +49,7 @@ func Tamper(t *testing.T, dsn string) {
 	}
 	try("added", last+1, fmt.Sprintf("INSERT INTO audit SELECT rev + 1, at, actor, action, target, digest, hash FROM audit WHERE rev = %d", last))
 	Exec(t, db, fmt.Sprintf("DELETE FROM audit_body WHERE rev = %d", last))
-	if r := k.Verified(); r.Erased != 1 {
+	if r := k.Verified(); r.Erased != 1 || r.FirstErased != last {
 		t.Errorf("an erased body: %+v", r)
 	}
 	Exec(t, db, "UPDATE head SET hash = 'x'")
