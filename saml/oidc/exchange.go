@@ -60,7 +60,7 @@ func (p *Provider) unanswered(err error) *signin.Rejection {
 	case errors.Is(err, errRedirect):
 		return Refuse(ExchangeShape, "an answer", "a redirect")
 	}
-	return caused(Refuse(ExchangeFailed, "an answer of the token endpoint within "+p.c.Timeout.String(), "none"), err)
+	return caused(Refuse(ExchangeFailed, "an answer of the token endpoint within "+p.c.Timeout.String(), unaddressed(err).Error()), err)
 }
 
 func readTokens(status int, body []byte) (tokens, *signin.Rejection) {
