@@ -61,6 +61,9 @@ func oidcProvider(base, name string, c *config.OIDC) (*oidc.Provider, error) {
 	if p.Secret, err = c.Secret(); err != nil {
 		return nil, fmt.Errorf("client_secret_file: %w", err)
 	}
+	if p.Key, err = c.Key(); err != nil {
+		return nil, fmt.Errorf("client_key_file: %w", err)
+	}
 	if p.Transport, err = trusting(c.CAFile); err != nil {
 		return nil, err
 	}

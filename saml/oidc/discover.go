@@ -3,7 +3,9 @@ package oidc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	oidclib "github.com/coreos/go-oidc/v3/oidc"
@@ -20,6 +22,7 @@ type metadata struct {
 	EndSession    string   `json:"end_session_endpoint"`
 	UserInfo      string   `json:"userinfo_endpoint"`
 	ClientAuth    []string `json:"token_endpoint_auth_methods_supported"`
+	Algorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	PKCE          []string `json:"code_challenge_methods_supported"`
 	SaysIssuer    bool     `json:"authorization_response_iss_parameter_supported"`
 	read          time.Time
@@ -137,8 +140,22 @@ func (m *metadata) check(c Config) error {
 	if len(m.PKCE) > 0 && !slices.Contains(m.PKCE, "S256") {
 		return errors.New("the provider does not offer PKCE with S256 (code_challenge_methods_supported)")
 	}
+	if c.Key != nil {
+		return m.takesKey(c.Key)
+	}
 	if _, ok := m.clientAuth(c); !ok {
 		return errors.New("the provider takes neither client_secret_basic nor client_secret_post (token_endpoint_auth_methods_supported)")
+	}
+	return nil
+}
+
+// takesKey reports whether the provider says that it takes assertions of the key.
+func (m *metadata) takesKey(k *ClientKey) error {
+	if !slices.Contains(m.ClientAuth, string(AuthKey)) {
+		return errors.New("the provider does not take private_key_jwt (token_endpoint_auth_methods_supported); give client_secret_file in the place of client_key_file")
+	}
+	if _, ok := k.algorithm(m.Algorithms); !ok {
+		return fmt.Errorf("the provider takes no assertion by %s (token_endpoint_auth_signing_alg_values_supported); make client_key_file of another kind", strings.Join(k.algorithms(), " or "))
 	}
 	return nil
 }
