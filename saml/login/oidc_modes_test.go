@@ -53,7 +53,7 @@ func TestATestByOpenIDConnectCreatesNothing(t *testing.T) {
 		{name: "a token of another issuer", mode: login.Create, do: func(h *harbour) { h.says("iss", "https://evil.example") }, want: oidc2saml(oidc.IssuerWrong)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			eachHarbour(t, func(h *harbour) { h.source.Mode, h.source.Groups = c.mode, login.Apply }, func(h *harbour) {
+			oneHarbour(t, func(h *harbour) { h.source.Mode, h.source.Groups = c.mode, login.Apply }, func(h *harbour) {
 				h.must(h.engine.PutSites(t.Context(), store.By{}, []access.Site{{ID: 1, Slug: "main", Name: "Main site"}}))
 				h.rules(writersRule)
 				h.says("groups", []string{"Marketing"})
