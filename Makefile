@@ -11,7 +11,7 @@ help: ## this list
 build: ## the binary, ./grantbridge
 	CGO_ENABLED=0 go build -trimpath -o grantbridge ./cmd/grantbridge
 
-test: ## everything that must pass: formatting, vet, all tests on SQLite and against PostgreSQL, OpenLDAP, SimpleSAMLphp, nginx and Caddy, in Chromium
+test: ## everything that must pass: formatting, vet, all tests on SQLite and against PostgreSQL, OpenLDAP, Kerberos, SimpleSAMLphp, nginx and Caddy, in Chromium
 	@scripts/test.sh
 
 check: ## quick: formatting, vet, staticcheck, house rules, documents
@@ -45,6 +45,7 @@ bench-cycle: ## the first cycle of 100,000 people and 1,000,000 memberships on b
 clean: ## what the targets left
 	-scripts/postgres.sh stop
 	-scripts/slapd.sh stop
+	-scripts/kdc.sh stop
 	-scripts/simplesamlphp.sh stop
 	-scripts/samba.sh stop
 	-scripts/389ds.sh stop

@@ -12,13 +12,13 @@ import (
 // into.
 func (s *Snapshot) ChangedPeople(since *Snapshot) iter.Seq[PersonID] {
 	return func(yield func(PersonID) bool) {
+		var a, b who
 		for n := range max(len(s.people.chunks), len(since.people.chunks)) {
 			if s.people.chunk(n) == since.people.chunk(n) {
 				continue
 			}
 			for id := PersonID(n * chunkSize); id < PersonID((n+1)*chunkSize); id++ {
-				a, inA := s.people.find(id)
-				b, inB := since.people.find(id)
+				inA, inB := s.people.find(id, &a), since.people.find(id, &b)
 				if (inA != inB || inA && !sameFacts(&a, &b)) && !yield(id) {
 					return
 				}

@@ -31,13 +31,13 @@ func (s *snapshot) ask(q *question, r *Request) Code {
 	if int(r.Action) >= len(s.catalogue.actions) {
 		return UnknownAction
 	}
-	first, known := s.people.find(r.Person) // early, since it waits for memory longest
+	known := s.people.find(r.Person, &q.who) // early, since it waits for memory longest
 	if r.Site != Global {
 		site := s.sites.at(r.Site)
 		if site == nil {
 			return UnknownSite
 		}
-		q.site = *site
+		q.site = site
 	}
 	q.siteID, q.action, q.at, q.now = r.Site, r.Action, r.At, instant(r.At)
 	id, somebodys, ok := s.findWho(q, r)
@@ -45,11 +45,12 @@ func (s *snapshot) ask(q *question, r *Request) Code {
 	case !ok:
 		return UnknownSubject
 	case !somebodys:
+		q.who = who{}
 		return 0
 	case id != r.Person:
-		first, known = s.people.find(id)
+		known = s.people.find(id, &q.who)
 	}
-	if q.who = first; !known {
+	if !known {
 		return UnknownSubject
 	}
 	return 0
@@ -116,7 +117,7 @@ func (s *snapshot) decideOne(q *question, c *Credential, t *tokenFacts) Code {
 	case AnyTokenCredential:
 		return s.decideAs(q, TokenChannel, 0, CeilingToken)
 	case AnonymousCredential:
-		if public := (who{anonymous: true}); s.tally(q, &public, AnyChannel).code() == Allowed && s.catalogue.levels[View].has(q.action) {
+		if public := (who{anonymous: true}); s.tally(q, &public, AnyChannel) == Allowed && s.catalogue.levels[View].has(q.action) {
 			return Allowed
 		}
 	}
@@ -132,7 +133,7 @@ func (s *snapshot) decideAs(q *question, ch Channel, ill ailment, limit Code) Co
 		return code
 	}
 	if q.who.flags&isOwner == 0 {
-		if code := s.tally(q, &q.who, ch).code(); code != Allowed && (code != CeilingMapping || ill == 0) {
+		if code := s.tally(q, &q.who, ch); code != Allowed && (code != CeilingMapping || ill == 0) {
 			return code
 		}
 	}
@@ -153,8 +154,9 @@ func (w *who) barred() Code {
 	return 0
 }
 
-func (s *snapshot) tally(q *question, w *who, ch Channel) tally {
+// tally is what the rules alone decide.
+func (s *snapshot) tally(q *question, w *who, ch Channel) Code {
 	t := tally{action: q.action, channel: ch, now: q.now}
 	s.walk(w, q.site, func(h hotRule, slot uint32, via subjectKey) { t.add(s, h, slot, w, via) })
-	return t
+	return t.code()
 }

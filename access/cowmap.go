@@ -5,63 +5,58 @@ import (
 	"slices"
 )
 
-// cowMap is an immutable hash map from ids to values. Its next version shares
-// all but the buckets that changed, and the buckets lie in pages, so a change
-// costs a bucket, a page and a short directory. The zero value is empty.
+// cowMap is an immutable hash map from ids, which are positive, to values. An
+// entry lies in the table itself, so that finding it waits for memory once; the
+// few that would lie at the same place hang behind it. The table lies in pages
+// that versions share, so a change costs a page and a short directory. The zero
+// value is empty.
 type cowMap[K ~int64, V any] struct {
-	buckets pages[[]entry[K, V]]
-	size    int   // a power of two of buckets
-	shift   uint8 // 64 - log2(size)
-	n       int
+	table pages[entry[K, V]]
+	size  int   // a power of two of places
+	shift uint8 // 64 - log2(size)
+	n     int
 }
 
+// entry is one key and its value. A place whose key is zero is free.
 type entry[K ~int64, V any] struct {
-	key K
-	val V
+	key  K
+	val  V
+	next *entry[K, V]
 }
 
-// bucketFill is how many entries a bucket holds on average before there are more.
-const bucketFill = 4
-
-func (m *cowMap[K, V]) bucket(k K) uint32 {
+func (m *cowMap[K, V]) place(k K) uint32 {
 	return uint32(uint64(k) * 0x9E3779B97F4A7C15 >> m.shift)
 }
 
-// get finds the value of k. It does not allocate.
-func (m *cowMap[K, V]) get(k K) (v V, ok bool) {
-	if m.n == 0 {
-		return v, false
-	}
-	b := *m.buckets.at(m.bucket(k))
-	for i := range b {
-		if b[i].key == k {
-			return b[i].val, true
-		}
-	}
-	return v, false
-}
-
 // at points to the value of k, which nobody may write to; nil when there is none.
+// It does not allocate.
 func (m *cowMap[K, V]) at(k K) *V {
-	if m.n == 0 {
+	if m.n == 0 || k <= 0 {
 		return nil
 	}
-	b := *m.buckets.at(m.bucket(k))
-	for i := range b {
-		if b[i].key == k {
-			return &b[i].val
+	for e := m.table.at(m.place(k)); e != nil; e = e.next {
+		if e.key == k {
+			return &e.val
 		}
 	}
 	return nil
 }
 
-// all yields the entries in no order that means anything.
-func (m *cowMap[K, V]) all() iter.Seq2[K, V] {
-	return func(yield func(K, V) bool) {
+// get finds the value of k.
+func (m *cowMap[K, V]) get(k K) (v V, ok bool) {
+	if at := m.at(k); at != nil {
+		return *at, true
+	}
+	return v, false
+}
+
+// all yields the entries, whose values nobody may write to, in no order that means
+// anything.
+func (m *cowMap[K, V]) all() iter.Seq2[K, *V] {
+	return func(yield func(K, *V) bool) {
 		for n := range m.size {
-			b := *m.buckets.at(uint32(n))
-			for i := range b {
-				if !yield(b[i].key, b[i].val) {
+			for e := m.table.at(uint32(n)); e != nil && e.key != 0; e = e.next {
+				if !yield(e.key, &e.val) {
 					return
 				}
 			}
@@ -79,77 +74,84 @@ func (m *cowMap[K, V]) keys() []K {
 	return ks
 }
 
-// cowDraft is a cowMap being changed: it owns the buckets it has copied.
-type cowDraft[K ~int64, V any] struct {
-	cowMap[K, V]
-	pages *pagesDraft[[]entry[K, V]]
-	own   map[uint32]bool // nil when all are
+// without is the chain from e without k. What is before k is copied, because
+// other versions have it too.
+func (e *entry[K, V]) without(k K) *entry[K, V] {
+	switch {
+	case e == nil:
+		return nil
+	case e.key == k:
+		return e.next
+	}
+	rest := e.next.without(k)
+	if rest == e.next {
+		return e
+	}
+	return &entry[K, V]{e.key, e.val, rest}
 }
 
-func (m cowMap[K, V]) draft() *cowDraft[K, V] {
-	return &cowDraft[K, V]{cowMap: m, own: map[uint32]bool{}}
+// cowDraft is a cowMap being changed: it owns the pages it has copied.
+type cowDraft[K ~int64, V any] struct {
+	cowMap[K, V]
+	pages *pagesDraft[entry[K, V]] // nil before the first change
 }
+
+func (m cowMap[K, V]) draft() *cowDraft[K, V] { return &cowDraft[K, V]{cowMap: m} }
 
 // grow makes room for n entries in all.
 func (d *cowDraft[K, V]) grow(n int) {
 	size, shift := 8, uint8(61)
-	for size*bucketFill < n {
+	for size < n {
 		size, shift = size*2, shift-1
 	}
 	if size <= d.size {
 		return
 	}
 	old := d.cowMap
-	d.cowMap = cowMap[K, V]{size: size, shift: shift, n: old.n}
-	d.pages, d.own = d.buckets.draft(), nil
-	d.pages.edit(uint32(size - 1))
-	for i := 0; i < size; i += pageSize {
-		d.pages.edit(uint32(i))
-	}
-	d.buckets = d.pages.pages
+	d.cowMap, d.pages = cowMap[K, V]{size: size, shift: shift}, nil
+	d.edit(uint32(size - 1)) // there are all pages then
 	for k, v := range old.all() {
-		b := d.buckets.at(d.bucket(k))
-		*b = append(*b, entry[K, V]{k, v})
+		d.put(k, *v)
 	}
 }
 
-// mine makes bucket i the draft's own.
-func (d *cowDraft[K, V]) mine(i uint32) *[]entry[K, V] {
-	if d.own == nil {
-		return d.buckets.at(i)
-	}
+// edit makes place i the draft's own.
+func (d *cowDraft[K, V]) edit(i uint32) *entry[K, V] {
 	if d.pages == nil {
-		d.pages = d.buckets.draft()
+		d.pages = d.table.draft()
 	}
-	b := d.pages.edit(i)
-	d.buckets = d.pages.pages
-	if !d.own[i] {
-		d.own[i] = true
-		*b = slices.Clone(*b)
-	}
-	return b
+	e := d.pages.edit(i)
+	d.table = d.pages.pages
+	return e
 }
 
 func (d *cowDraft[K, V]) put(k K, v V) {
-	if d.n+1 > d.size*bucketFill {
-		d.grow(2 * (d.n + 1))
-	}
-	b := d.mine(d.bucket(k))
-	for i := range *b {
-		if (*b)[i].key == k {
-			(*b)[i].val = v
-			return
+	was := d.has(k)
+	if !was {
+		if d.n == d.size {
+			d.grow(2 * (d.n + 1))
 		}
+		d.n++
 	}
-	*b = append(*b, entry[K, V]{k, v})
-	d.n++
+	switch e := d.edit(d.place(k)); e.key {
+	case 0, k:
+		e.key, e.val = k, v
+	default:
+		e.next = &entry[K, V]{k, v, e.next.without(k)}
+	}
 }
 
 func (d *cowDraft[K, V]) remove(k K) {
-	if _, ok := d.get(k); !ok {
+	if !d.has(k) {
 		return
 	}
-	b := d.mine(d.bucket(k))
-	*b = slices.DeleteFunc(*b, func(e entry[K, V]) bool { return e.key == k })
 	d.n--
+	switch e := d.edit(d.place(k)); {
+	case e.key != k:
+		e.next = e.next.without(k)
+	case e.next != nil:
+		*e = *e.next
+	default:
+		*e = entry[K, V]{}
+	}
 }

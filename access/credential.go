@@ -138,7 +138,7 @@ func compileToken(t Token) tokenFacts {
 func (s *snapshot) tokenAilment(t *tokenFacts, q *question) (a ailment) {
 	owner := q.who
 	if owner.id != t.owner {
-		owner, _ = s.people.find(t.Owner)
+		s.people.find(t.Owner, &owner)
 	}
 	if owner.id == 0 || owner.flags&hasNotBefore != 0 && t.Issued.Before(owner.notBefore()) {
 		a |= isRevoked

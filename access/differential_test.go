@@ -97,3 +97,27 @@ func names(set access.Actions) (out []string) {
 
 // FuzzDifferential is the same for `go test -fuzz`.
 func FuzzDifferential(f *testing.F) { f.Fuzz(rapid.MakeFuzz(differentialWith)) }
+
+// TestDifferentialManyGroups is for people with more groups than are asked about
+// at once, and more than a row holds.
+func TestDifferentialManyGroups(t *testing.T) {
+	for _, ruled := range []access.GroupID{1, 63, 64, 65, 128, 129, 255, 256, 400, 70_000} {
+		w := &accesstest.World{Catalogue: access.DefaultCatalogue(), Sites: []access.Site{{ID: 1}, {ID: 2}}, People: []access.Person{{ID: 1}, {ID: 2}}}
+		for g := range access.GroupID(400) {
+			w.People[0].Groups = append(w.People[0].Groups, g+1)
+		}
+		w.People[1].Groups = append(slices.Clone(w.People[0].Groups[:100]), 70_000)
+		w.Rules = []access.Rule{{ID: 1, Kind: access.Grant, Subject: access.Subject{Kind: access.TheGroup, ID: int64(ruled)},
+			Actions: w.Catalogue.Level(access.View), TokenCeiling: access.CeilingInherit, Scope: access.Scope{Sites: []access.SiteID{2}}}}
+		s, err := access.Build(w.Facts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 4 {
+			r := access.Request{Person: access.PersonID(1 + n/2), Site: access.SiteID(1 + n%2), Action: access.ActView, At: accesstest.Now, Credential: access.Session(accesstest.Now)}
+			if got, want := s.Check(r), w.Check(r); got != want {
+				t.Errorf("rule about group %d: Check of person %d on site %d = %+v, want %+v", ruled, r.Person, r.Site, got, want)
+			}
+		}
+	}
+}

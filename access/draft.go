@@ -14,7 +14,7 @@ import (
 type draft struct {
 	snapshot
 	people  *peopleDraft
-	sites   *cowDraft[SiteID, *siteFacts]
+	sites   *cowDraft[SiteID, siteFacts]
 	slots   *cowDraft[RuleID, uint32]
 	hot     *pagesDraft[hotRule]
 	cold    *pagesDraft[coldRule]
@@ -83,7 +83,7 @@ func (d *draft) site(s Site) {
 		return
 	}
 	s.Labels = cloneLabels(s.Labels)
-	d.sites.put(s.ID, &siteFacts{Site: s})
+	d.sites.put(s.ID, siteFacts{Site: &s})
 	d.changed[s.ID], d.relabel = true, true
 	d.open[s.ID] = nil
 }
@@ -242,7 +242,7 @@ func (d *draft) compileScope(f *scopeFacts) *scopeFacts {
 		return f
 	}
 	for id, s := range d.sites.all() {
-		if f.excepts(s.Site) {
+		if f.excepts(*s.Site) {
 			f.except = append(f.except, id)
 		}
 	}
@@ -257,19 +257,19 @@ func (d *draft) eachSite(sc *scopeFacts, only map[SiteID]bool, f func(SiteID)) {
 	case sc.All:
 	case len(sc.Select) > 0 && only == nil:
 		for id, s := range d.candidates(sc) {
-			if sc.Has(s.Site) {
+			if sc.Has(*s.Site) {
 				f(id)
 			}
 		}
 	case len(sc.Select) > 0:
 		for id := range only {
-			if s, ok := d.sites.get(id); ok && sc.Has(s.Site) {
+			if s, ok := d.sites.get(id); ok && sc.Has(*s.Site) {
 				f(id)
 			}
 		}
 	default:
 		for _, id := range sc.Sites {
-			if s, ok := d.sites.get(id); ok && (only == nil || only[id]) && !sc.excepts(s.Site) {
+			if s, ok := d.sites.get(id); ok && (only == nil || only[id]) && !sc.excepts(*s.Site) {
 				f(id)
 			}
 		}
@@ -291,7 +291,7 @@ func (d *draft) candidates(sc *scopeFacts) iter.Seq2[SiteID, *siteFacts] {
 		}
 		for _, list := range lists {
 			for _, id := range list {
-				if s, ok := d.sites.get(id); ok && !yield(id, s) {
+				if s := d.sites.at(id); s != nil && !yield(id, s) {
 					return
 				}
 			}
@@ -385,7 +385,7 @@ func (d *draft) seal() (*Snapshot, error) {
 	}
 	for id, list := range d.open {
 		f, _ := d.sites.get(id)
-		d.sites.put(id, &siteFacts{f.Site, sealEdges(list, &d.hot.pages)})
+		d.sites.put(id, siteFacts{f.Site, sealEdges(list, &d.hot.pages)})
 	}
 	if d.relabel {
 		d.fewest(nil)

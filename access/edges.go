@@ -7,19 +7,18 @@ import (
 )
 
 // edges is the rules of one site by subject: an open-addressing table behind a
-// small filter, in one array without pointers.
+// filter, one after the other in memory and without pointers.
 //
-//	words = filter | slots      slot = subjectKey<<32 | ref, hotRule      0 is free
+//	slot = subjectKey<<32 | ref, hotRule      0 is free
 //
 // A ref with its top bit set is the one rule of the subject, whose hotRule stands
 // beside it; another is where his rules begin in list. Most of a person's subjects
-// miss in the filter, which is one cache line for an ordinary site, and a hit is
-// one line more.
+// miss in the filter, and a hit is one cache line more.
 type edges struct {
-	words       []uint64
-	list        []listed
-	filterShift uint8 // 32 - log2 of the filter's bits
-	slotShift   uint8 // 32 - log2 of the slots
+	filter    filter
+	slots     []uint64
+	list      []listed
+	slotShift uint8 // 32 - log2 of the slots
 }
 
 // onlyRule marks a ref that is a rule's slot.
@@ -38,22 +37,28 @@ type edge struct {
 	slot uint32
 }
 
-const leastFilterBits, mostFilterBits = 9, 20
+// filter is a bit for each subject that has rules, some of which share one. Its
+// length is a power of two. It is sparse, because what it lets through in vain is a
+// branch guessed wrong, which costs more than the lines of an ordinary site's 256
+// bytes.
+type filter []uint64
+
+const leastFilterBits, mostFilterBits, bitsPerKey = 11, 20, 64
+
+// word is the one that has the bit of a hash, at bitOf.
+func (f filter) word(hash uint32) *uint64 { return &f[hash>>12&uint32(len(f)-1)] }
+
+func bitOf(hash uint32) uint32 { return hash >> 26 }
 
 // noEdges is no rules. It is the zero value with a filter to look into.
-var noEdges = edges{words: make([]uint64, 1<<leastFilterBits/64+2), filterShift: 32 - leastFilterBits, slotShift: 32}
+var noEdges = edges{filter: make(filter, 1), slots: make([]uint64, 2), slotShift: 32}
 
 // maybe is odd when the subject of this hash may have rules here.
-func (e *edges) maybe(hash uint32) uint64 {
-	bit := hash >> (e.filterShift & 31)
-	return e.words[bit/64] >> (bit % 64)
-}
-
-func (e *edges) slots() []uint64 { return e.words[1<<(32-e.filterShift)/64:] }
+func (e *edges) maybe(hash uint32) uint64 { return *e.filter.word(hash) >> bitOf(hash) }
 
 // find returns the ref of k and, of a single rule, its hotRule; ref 0 is none.
 func (e *edges) find(k subjectKey, hash uint32) (ref uint32, hot hotRule) {
-	slots := e.slots()
+	slots := e.slots
 	mask := uint32(len(slots) - 1)
 	for i := hash >> e.slotShift * 2; ; i += 2 {
 		slot := slots[i&mask]
@@ -69,7 +74,7 @@ func (e *edges) find(k subjectKey, hash uint32) (ref uint32, hot hotRule) {
 // all lists the edges.
 func (e *edges) all() []edge {
 	var out []edge
-	slots := e.slots()
+	slots := e.slots
 	for i := 0; i < len(slots); i += 2 {
 		key, ref := subjectKey(slots[i]>>32), uint32(slots[i])
 		switch {
@@ -111,12 +116,13 @@ func sealEdges(list []edge, hot *pages[hotRule]) edges {
 			several++
 		}
 	}
-	filterBits := min(max(leastFilterBits, bits.Len(uint(keys*16-1))), mostFilterBits)
+	filterBits := min(max(leastFilterBits, bits.Len(uint(keys*bitsPerKey-1))), mostFilterBits)
 	slotBits := max(1, bits.Len(uint(keys*3/2)))
+	words := make([]uint64, 1<<filterBits/64+2<<slotBits)
 	e := edges{
-		words:       make([]uint64, 1<<filterBits/64+2<<slotBits),
-		filterShift: uint8(32 - filterBits),
-		slotShift:   uint8(32 - slotBits),
+		filter:    words[:1<<filterBits/64],
+		slots:     words[1<<filterBits/64:],
+		slotShift: uint8(32 - slotBits),
 	}
 	if several > 0 {
 		e.list = make([]listed, 1, 1+2*several) // ref 0 is none
@@ -142,9 +148,8 @@ func (e *edges) insert(list []edge, hot *pages[hotRule]) {
 		e.list[len(e.list)-1].last = true
 	}
 	hash := k.hash()
-	bit := hash >> e.filterShift
-	e.words[bit/64] |= 1 << (bit % 64)
-	slots := e.slots()
+	*e.filter.word(hash) |= 1 << bitOf(hash)
+	slots := e.slots
 	mask := uint32(len(slots) - 1)
 	i := hash >> e.slotShift * 2
 	for slots[i&mask] != 0 {

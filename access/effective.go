@@ -116,7 +116,7 @@ func (s *Snapshot) WhoCan(action ActionID, site SiteID, now time.Time) iter.Seq[
 			return
 		}
 		for id := range s.people.all() {
-			q.who, _ = s.people.find(id)
+			s.people.find(id, &q.who)
 			if s.decideAs(&q, SessionChannel, 0, CeilingSession) == Allowed && !yield(id) {
 				return
 			}

@@ -85,20 +85,23 @@ type peopleIndex struct {
 	memberships int
 }
 
-// find returns where the facts of id are.
-func (p *peopleIndex) find(id PersonID) (who, bool) {
+// find makes w say where the facts of id are, or nobody when there is no such person.
+func (p *peopleIndex) find(id PersonID, w *who) bool {
+	*w = who{}
 	if id <= 0 || id > MaxID || int(id)/chunkSize >= len(p.chunks) {
-		return who{}, false
+		return false
 	}
 	c := p.chunks[id/chunkSize]
 	if c == nil {
-		return who{}, false
+		return false
 	}
 	meta := c.meta(uint8(id % chunkSize))
 	if personFlags(meta)&isThere == 0 {
-		return who{}, false
+		return false
 	}
-	return who{chunk: c, place: uint8(id % chunkSize), count: uint8(meta >> flagBits), flags: personFlags(meta), id: uint32(id)}, true
+	w.chunk, w.place, w.id = c, uint8(id%chunkSize), uint32(id)
+	w.count, w.flags = uint8(meta>>flagBits), personFlags(meta)
+	return true
 }
 
 // all yields the id of every person in ascending order.

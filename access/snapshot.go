@@ -31,7 +31,7 @@ type snapshot struct {
 	revision   int64
 	catalogue  *Catalogue
 	people     peopleIndex
-	sites      cowMap[SiteID, *siteFacts]
+	sites      cowMap[SiteID, siteFacts]
 	labels     labelIndex
 	everywhere edges // the rules whose scope is All
 	slots      cowMap[RuleID, uint32]
@@ -46,7 +46,7 @@ type snapshot struct {
 
 // siteFacts is a site and the rules that reach it by less than All.
 type siteFacts struct {
-	Site
+	*Site
 	edges edges
 }
 
@@ -74,7 +74,7 @@ func (s *Snapshot) Site(id SiteID) (Site, bool) {
 }
 
 func (f *siteFacts) clone() Site {
-	c := f.Site
+	c := *f.Site
 	c.Labels = cloneLabels(c.Labels)
 	return c
 }
@@ -128,11 +128,11 @@ func (s *Snapshot) Person(id PersonID) (p Person, found bool) {
 // ReadPerson is Person for who reads many: it fills p, whose slices and map it
 // uses again. p is left as it is when nobody is found.
 func (s *Snapshot) ReadPerson(id PersonID, p *Person) (found bool) {
-	w, ok := s.people.find(id)
-	if ok {
+	var w who
+	if found = s.people.find(id, &w); found {
 		w.person(p)
 	}
-	return ok
+	return found
 }
 
 // People yields the id of every person in ascending order.
@@ -174,8 +174,8 @@ func (s *Snapshot) Tokens() iter.Seq[Token] {
 // cohorts, each ascending. Cohorts are included when their expression holds.
 func (s *Snapshot) Subjects(person PersonID) iter.Seq[Subject] {
 	return func(yield func(Subject) bool) {
-		w, ok := s.people.find(person)
-		if !ok {
+		var w who
+		if !s.people.find(person, &w) {
 			return
 		}
 		for _, k := range s.subjectKeys(&w) {
@@ -204,8 +204,8 @@ func (s *snapshot) subjectKeys(w *who) []subjectKey {
 
 // Has reports whether person has subject. It does not allocate.
 func (s *Snapshot) Has(person PersonID, subject Subject) bool {
-	w, ok := s.people.find(person)
-	if !ok {
+	var w who
+	if !s.people.find(person, &w) {
 		return false
 	}
 	if subject.Kind < SignedIn && (subject.ID <= 0 || subject.ID > MaxID) {

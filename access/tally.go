@@ -38,7 +38,7 @@ func (t *tally) grant(s *snapshot, h hotRule, l liveness) {
 }
 
 // code is what the rules alone decide.
-func (t tally) code() Code {
+func (t *tally) code() Code {
 	switch {
 	case !t.granted && t.ended:
 		return ExpiredGrant

@@ -1,5 +1,7 @@
 package access
 
+import "math/bits"
+
 // visitor is called with every rule whose subject w has, a cohort's included,
 // and whose scope has the site; via is w's own subject that led to it. A cohort's
 // rule may come more than once, by different ways.
@@ -12,12 +14,11 @@ func (s *snapshot) walk(w *who, at *siteFacts, visit visitor) {
 	if at != nil {
 		p.here = &at.edges
 	}
-	p.subject(keyEveryone, visit)
 	if w.anonymous {
+		p.subject(keyEveryone, visit)
 		return
 	}
-	p.subject(keySignedIn, visit)
-	p.subject(keyPerson|subjectKey(w.id), visit)
+	p.own(visit)
 	if w.chunk.narrow != nil {
 		walkGroups(&p, w.narrow(), visit)
 	} else {
@@ -42,23 +43,54 @@ type path struct {
 	here *edges
 }
 
+// own visits what a person has without belonging anywhere. For most there is
+// nothing, which one branch finds out.
+func (p *path) own(visit visitor) {
+	self := keyPerson | subjectKey(p.who.id)
+	if (p.maybe(keyEveryone)|p.maybe(keySignedIn)|p.maybe(self))&1 != 0 {
+		p.subject(keyEveryone, visit)
+		p.subject(keySignedIn, visit)
+		p.subject(self, visit)
+	}
+}
+
 // walkGroups asks both filters about each group, and looks further for those few
 // that one of them lets through.
 func walkGroups[T uint16 | uint32](p *path, groups []T, visit visitor) {
-	here, all := p.here, &p.s.everywhere
-	for _, g := range groups {
-		k := keyGroup | subjectKey(g)
-		hash := k.hash()
-		if (here.maybe(hash)|all.maybe(hash))&1 != 0 {
-			p.found(k, hash, visit)
+	for len(groups) > 0 {
+		part := groups[:min(len(groups), 64)]
+		groups = groups[len(part):]
+		for let := sift(p.here.filter, p.s.everywhere.filter, part); let != 0; {
+			n := bits.Len64(let)
+			k := keyGroup | subjectKey(part[len(part)-n])
+			p.found(k, k.hash(), visit)
+			let &^= 1 << (n - 1)
 		}
 	}
 }
 
+// sift returns a bit for each of at most 64 groups, the last one's lowest, that
+// is set when one of the filters lets the group through. It has no branch that
+// depends on the answer, for a wrong guess costs as much as several groups. Inlined
+// it would keep its variables in memory.
+//
+//go:noinline
+func sift[T uint16 | uint32](here, all filter, groups []T) (let uint64) {
+	for _, g := range groups {
+		hash := (keyGroup | subjectKey(g)).hash()
+		let = let<<1 | (*here.word(hash)|*all.word(hash))>>bitOf(hash)&1
+	}
+	return let
+}
+
+// maybe is odd when there may be rules about k.
+func (p *path) maybe(k subjectKey) uint64 {
+	return p.here.maybe(k.hash()) | p.s.everywhere.maybe(k.hash())
+}
+
 func (p *path) subject(k subjectKey, visit visitor) {
-	hash := k.hash()
-	if (p.here.maybe(hash)|p.s.everywhere.maybe(hash))&1 != 0 {
-		p.found(k, hash, visit)
+	if p.maybe(k)&1 != 0 {
+		p.found(k, k.hash(), visit)
 	}
 }
 

@@ -165,7 +165,7 @@ func (m *merger) account(old, now *ReadAccount) *ReadAccount {
 		m.note(AccountDifference{Deactivated, Flag, old, a, EntryID{}, disabledWhy(a, m.r.At)})
 	case !before && after:
 		m.note(AccountDifference{Reactivated, Seen, old, a, EntryID{}, ""})
-	case !sameAccount(old, a):
+	case !old.Equal(a):
 		m.note(AccountDifference{Edited, Seen, old, a, EntryID{}, ""})
 	default:
 		return old
@@ -312,11 +312,6 @@ func goneWhy(g Gone) string {
 }
 
 func (m *merger) note(d AccountDifference) { m.delta.Accounts = append(m.delta.Accounts, d) }
-
-func sameAccount(a, b *ReadAccount) bool {
-	return a.DN == b.DN && a.Login == b.Login && a.Display == b.Display && a.Email == b.Email && a.Primary == b.Primary &&
-		a.Expires.Equal(b.Expires) && a.Activity == b.Activity && a.Disabler == b.Disabler && slices.Equal(a.Values, b.Values)
-}
 
 // byID is list ascending by id; it is not changed when it is already.
 func byID[T any](list []T, id func(T) EntryID) []T {

@@ -160,8 +160,10 @@ func (m *merger) spread(groups []*ReadGroup) {
 
 func (m *merger) compare(id EntryID, before, after *graph) {
 	was, is := before.members(id), after.members(id)
-	var added []Membership
-	var removed []Removal
+	added, removed := []Membership(nil), []Removal(nil)
+	if len(was) == 0 {
+		added, is = slices.Clone(is), nil
+	}
 	for len(was) > 0 || len(is) > 0 {
 		switch {
 		case len(was) == 0, len(is) > 0 && is[0].Account.Compare(was[0].Account) < 0:

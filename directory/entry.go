@@ -36,5 +36,6 @@ func EntryIDs(b []byte) ([]EntryID, error) {
 	return out, nil
 }
 
-// Walk answers Members for many groups of s.
+// Walk answers Members for many groups of s, one after the other: an answer is
+// good until the next.
 func (s State) Walk() func(group EntryID) []Membership { return newGraph(s).members }

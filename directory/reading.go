@@ -192,6 +192,13 @@ func (a *ReadAccount) ActiveAt(t time.Time) bool {
 	return a.Activity == Active && (a.Expires.IsZero() || t.Before(a.Expires))
 }
 
+// Equal reports whether nothing about a and b differs.
+func (a *ReadAccount) Equal(b *ReadAccount) bool {
+	return a.ID == b.ID && a.DN == b.DN && a.Login == b.Login && a.Display == b.Display && a.Email == b.Email && a.Primary == b.Primary &&
+		a.Expires.Equal(b.Expires) && a.Activity == b.Activity && a.Disabler == b.Disabler && slices.Equal(a.Values, b.Values) &&
+		a.Conflict == b.Conflict && a.pending == b.pending
+}
+
 // ReadGroup is a group's entry as it was read. It is not changed after it was
 // made.
 type ReadGroup struct {

@@ -93,6 +93,7 @@ type graph struct {
 	// are asked for.
 	counts map[EntryID]bool
 	asked  int
+	out    []Membership
 }
 
 // manyAsked is when a table costs less than searching.
@@ -134,7 +135,8 @@ func newGraph(s State) *graph {
 	return g
 }
 
-// members walks breadth first, so that the shortest way is found first.
+// members walks breadth first, so that the shortest way is found first. What it
+// returns is good until it is called again.
 func (g *graph) members(id EntryID) []Membership {
 	root := g.s.Group(id)
 	if root == nil {
@@ -144,7 +146,7 @@ func (g *graph) members(id EntryID) []Membership {
 		group *ReadGroup
 		via   Via
 	}
-	var out []Membership
+	out := g.out[:0]
 	seen := map[EntryID]bool{id: true}
 	for queue := []step{{group: root}}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
@@ -162,6 +164,7 @@ func (g *graph) members(id EntryID) []Membership {
 	}
 	// Stable: of two ways to one account the one that was found first stays.
 	slices.SortStableFunc(out, func(a, b Membership) int { return a.Account.Compare(b.Account) })
+	g.out = out
 	return slices.CompactFunc(out, func(a, b Membership) bool { return a.Account == b.Account })
 }
 

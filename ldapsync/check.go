@@ -97,7 +97,7 @@ func (k *checker) connect(ctx context.Context) *session {
 		s, err := k.cfg.bound(ctx, server)
 		switch e := asError(err); {
 		case err != nil:
-			k.stage("connect "+server, Bad, e.Stage+": "+e.Err.Error(), e.Words(), "")
+			k.stage("connect "+server, Bad, e.Stage+": "+e.Err.Error(), e.advice(), "")
 		case first == nil:
 			first = s
 			k.stage("connect "+server, Good, "connected, "+secured(server, k.cfg)+", bound as "+k.cfg.bindName(), "", "")
@@ -129,8 +129,11 @@ func secured(server string, c *Config) string {
 }
 
 func (c *Config) bindName() string {
-	if c.Bind.Method == BindSimple {
+	switch c.Bind.Method {
+	case BindSimple:
 		return c.Bind.DN
+	case BindGSSAPI:
+		return c.Bind.Kerberos.String()
 	}
 	return string(c.Bind.Method)
 }
@@ -172,14 +175,21 @@ func (k *checker) reading(s *session) {
 		return
 	}
 	k.users(s, &run.out)
+	people := k.last()
 	k.groups(s, &run.out)
-	k.Trusted = run.out.Proven() == nil
-	if k.Trusted {
-		k.stage("proof", Good, fmt.Sprintf("a reading would be believed: %s; %s", proven(run.out.UsersProof), proven(run.out.GroupsProof)), "", "")
-		return
+	says := fmt.Sprintf("%s; %s", proven(run.out.UsersProof), proven(run.out.GroupsProof))
+	switch unproven := run.out.Proven(); {
+	case unproven != nil:
+		k.stage("proof", Bad, unproven.Error(), "until this is so no reading changes anything", "")
+	case people == Bad || k.last() == Bad:
+		k.stage("proof", Bad, "a reading is complete, and lacks what must be in it: "+says, "see the failed stage above", "")
+	default:
+		k.Trusted = true
+		k.stage("proof", Good, "a reading would be believed: "+says, "", "")
 	}
-	k.stage("proof", Bad, run.out.Proven().Error(), "until this is so no reading changes anything", "")
 }
+
+func (k *checker) last() Verdict { return k.Stages[len(k.Stages)-1].Verdict }
 
 func proven(p directory.Proof) string {
 	l := p.Leg()
@@ -204,6 +214,8 @@ func (k *checker) users(s *session, r *directory.Reading) {
 	}
 	says := fmt.Sprintf("%d people, %d of them disabled", len(r.Accounts), disabled)
 	switch {
+	case len(r.Accounts) == 0 && s.p.kind == ActiveDirectory && !strings.Contains(k.cfg.Users.Filter, "user"):
+		k.stage("users", Bad, "nobody was found by "+k.cfg.Users.Filter, "in Active Directory set users.filter to (&(objectCategory=person)(objectClass=user))", search)
 	case len(r.Accounts) == 0:
 		k.stage("users", Bad, "nobody was found", "check users.base and users.filter, and that "+k.cfg.bindName()+" may read there", search)
 	case nameless > 0:
@@ -245,6 +257,7 @@ func (k *checker) groups(s *session, r *directory.Reading) {
 			k.Groups = append(k.Groups, Sample{ID: g.ID.String(), DN: g.DN, Name: g.Name, Members: len(state.Members(g.ID))})
 		}
 	}
+	mail := k.distribution(s)
 	says := fmt.Sprintf("%d groups with %d members and %d groups in groups", len(r.Groups), direct, nested)
 	switch {
 	case len(r.Groups) == 0:
@@ -253,6 +266,9 @@ func (k *checker) groups(s *session, r *directory.Reading) {
 		k.stage("groups", Bad, fmt.Sprintf("%s; of %d the members are not shown whole", says, cut), "let "+k.cfg.bindName()+" read member; who is in these groups will not change", search)
 	case unresolved > 0:
 		k.stage("groups", Warn, fmt.Sprintf("%s; %d members name nobody below users.base", says, unresolved), "widen users.base, or leave them: they get nothing", search)
+	case mail > 0:
+		k.stage("groups", Warn, fmt.Sprintf("%s; %d are distribution groups, which are for mail and guarded less", says, mail),
+			"leave them out by groups.filter: (&(objectClass=group)"+securityGroup+")", search)
 	case empty*2 > len(r.Groups):
 		k.stage("groups", Warn, fmt.Sprintf("%s; %d groups are empty", says, empty), "check that "+k.cfg.bindName()+" may read member", search)
 	default:
@@ -260,15 +276,38 @@ func (k *checker) groups(s *session, r *directory.Reading) {
 	}
 }
 
+// securityGroup is what of Active Directory's groups gives rights: ADS_GROUP_TYPE
+// SECURITY_ENABLED (MS-ADTS 2.2.12), by LDAP_MATCHING_RULE_BIT_AND (3.1.1.3.4.4.1).
+const securityGroup = "(groupType:1.2.840.113556.1.4.803:=2147483648)"
+
+// distribution counts the groups among those that are read which are for mail. A
+// fault is none of them: that the groups can be read was seen before.
+func (k *checker) distribution(s *session) int {
+	if s.p.kind != ActiveDirectory {
+		return 0
+	}
+	got := s.newIDs()
+	q := query{name: "groups", base: k.cfg.Groups.Base, filter: "(&" + k.cfg.Groups.Filter + "(groupType=*)(!" + securityGroup + "))", attrs: []string{s.p.id}}
+	if _, err := s.pages(q, got); err != nil {
+		return 0
+	}
+	return len(got.dn)
+}
+
 // line is the question as ldapsearch asks it; the password is typed.
 func (c *Config) line(s *session, base, scope, filter string, attrs ...string) string {
 	words := []string{"ldapsearch", "-LLL", "-H", quote(s.server)}
+	if c.Bind.Method == BindGSSAPI {
+		words = append(c.kinit(), words...)
+	}
 	if strings.HasPrefix(s.server, "ldap:") && !c.Plaintext {
 		words = append(words, "-ZZ")
 	}
 	switch c.Bind.Method {
 	case BindExternal:
 		words = append(words, "-Y", "EXTERNAL")
+	case BindGSSAPI:
+		words = append(words, "-Q", "-Y", "GSSAPI", "-N", "-O", "maxssf=0")
 	case BindAnonymous:
 		words = append(words, "-x")
 	default:
@@ -283,6 +322,19 @@ func (c *Config) line(s *session, base, scope, filter string, attrs ...string) s
 		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
+}
+
+// kinit is what comes before ldapsearch, so that it has a ticket.
+func (c *Config) kinit() []string {
+	var words []string
+	k := c.Bind.Kerberos
+	if k.Config != "" {
+		words = append(words, "export", "KRB5_CONFIG="+quote(k.Config)+";")
+	}
+	if k.Cache != "" {
+		return append(words, "KRB5CCNAME="+quote("FILE:"+k.Cache))
+	}
+	return append(words, "kinit", "-k", "-t", quote(k.Keytab), quote(k.Principal), "&&")
 }
 
 func quote(s string) string {

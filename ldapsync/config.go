@@ -18,16 +18,17 @@ import (
 	ldaplib "github.com/go-ldap/ldap/v3"
 
 	"grantbridge/directory"
+	"grantbridge/ldapsync/kerberos"
 )
 
 // BindMethod is how we say who we are.
 type BindMethod string
 
-// The methods. SASL GSSAPI is not among them: go-ldap can do it, without the
-// sealing layer that directories which demand it want outside TLS.
+// The methods.
 const (
 	BindSimple    BindMethod = "simple"    // a DN and a password; the default
 	BindExternal  BindMethod = "external"  // the client certificate, or the user of the process over ldapi
+	BindGSSAPI    BindMethod = "gssapi"    // Kerberos, over TLS: no security layer is negotiated
 	BindAnonymous BindMethod = "anonymous" // nobody; for Check and for open directories
 )
 
@@ -77,6 +78,10 @@ type Bind struct {
 	Method   BindMethod
 	DN       string
 	Password string
+	// Kerberos is who GSSAPI says we are. Service is the server's name at the KDC;
+	// default ldap/ and ServerName or the URL's host.
+	Kerberos kerberos.Credentials
+	Service  string
 }
 
 // Users says where people are. The attributes default by Kind.
@@ -151,9 +156,13 @@ func (c Config) Validate() error {
 		if c.Bind.DN == "" || c.Bind.Password == "" || strings.ContainsRune(c.Bind.Password, 0) {
 			return errors.New("bind: a DN and a password are needed; a server takes an empty password for nobody")
 		}
+	case BindGSSAPI:
+		if err := c.validGSSAPI(); err != nil {
+			return err
+		}
 	case BindExternal, BindAnonymous:
 	default:
-		return fmt.Errorf("bind: %q is no method; simple, external and anonymous are", c.Bind.Method)
+		return fmt.Errorf("bind: %q is no method; simple, external, gssapi and anonymous are", c.Bind.Method)
 	}
 	for name, filter := range map[string]string{"users": c.Users.Filter, "groups": c.Groups.Filter} {
 		if _, err := ldaplib.CompileFilter(filter); err != nil {
@@ -171,7 +180,7 @@ func (c Config) Validate() error {
 // questions is the hash of everything that decides what a reading contains. A
 // checkpoint made with other questions is of no use.
 func (c Config) questions(k Kind) string {
-	b, err := json.Marshal([]any{2, c.Users, c.Groups, c.Bind.DN, c.Bind.Method, k})
+	b, err := json.Marshal([]any{2, c.Users, c.Groups, c.Bind.DN + c.Bind.Kerberos.Principal, c.Bind.Method, k})
 	if err != nil {
 		panic(err) // strings and numbers
 	}

@@ -55,10 +55,13 @@ func (c *Config) secure(ctx context.Context, conn net.Conn, u *url.URL) (net.Con
 	case c.Plaintext:
 		return conn, nil
 	default:
-		if err := startTLS(conn); err != nil {
-			if c.Bind.Method == BindAnonymous && errors.Is(err, errStartTLSRefused) || loopback(u) && errors.Is(err, errStartTLSRefused) {
-				return conn, nil
-			}
+		err := startTLS(conn)
+		switch refused := errors.Is(err, errStartTLSRefused); {
+		case refused && (c.Bind.Method == BindAnonymous || loopback(u)):
+			return conn, nil
+		case refused && c.Bind.Method == BindGSSAPI:
+			return nil, fmt.Errorf("the server refuses StartTLS: %w", ErrUnprotected)
+		case err != nil:
 			return nil, err
 		}
 	}

@@ -9,7 +9,7 @@
 //
 // One reading:
 //
-//	connect   the next server of the list; TLS before any password
+//	connect   the next server of the list; TLS before any password or ticket
 //	probe     the root DSE: which directory, how far is it, which modes
 //	choose    full · syncrepl (RFC 4533) · usn (Active Directory) · timestamp
 //	users     pages, each with its control     -> leg -> directory.Proof

@@ -11,11 +11,13 @@ import (
 	"strings"
 
 	ldaplib "github.com/go-ldap/ldap/v3"
+
+	"grantbridge/ldapsync/kerberos"
 )
 
 // Error is a fault of a reading: what was attempted where, and what came of it.
 type Error struct {
-	Stage  string // connect, tls, bind, probe, users, groups, ranges, resolve, confirm, changes
+	Stage  string // connect, tls, sasl, bind, probe, users, groups, ranges, resolve, confirm, changes
 	Server string
 	Err    error
 }
@@ -43,6 +45,12 @@ const (
 
 // Next says what to do: to repeat a refused bind may lock the account.
 func (e *Error) Next() Next {
+	if k, ok := errors.AsType[*kerberos.Error](e.Err); ok {
+		if k.Retry {
+			return Retry
+		}
+		return Stop
+	}
 	switch code := e.Code(); {
 	case errors.Is(e.Err, errTrustEnds):
 		return Restart
@@ -85,6 +93,9 @@ func (e *Error) Words() string {
 	text := e.Err.Error()
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
+	if k, ok := errors.AsType[*kerberos.Error](e.Err); ok {
+		return k.Words()
+	}
 	switch code := e.Code(); {
 	case e.Stage == "connect":
 		return fmt.Sprintf("%s does not take a connection: check address, port and firewall (%v)", e.Server, e.Err)
@@ -94,7 +105,7 @@ func (e *Error) Words() string {
 		return "the server's certificate is signed by nobody we trust: give ca_file the certificate of its authority"
 	case errors.As(e.Err, &host):
 		return fmt.Sprintf("the server's certificate is for another name: %v", host)
-	case errors.Is(e.Err, ErrPlaintext):
+	case errors.Is(e.Err, ErrPlaintext), errors.Is(e.Err, ErrUnprotected):
 		return e.Err.Error()
 	case errors.Is(e.Err, ErrTooLong):
 		return "the server sent a message longer than max_message: raise it, if you have groups that large"
@@ -116,6 +127,14 @@ func (e *Error) Words() string {
 		return fmt.Sprintf("the directory did not answer whole; nothing was changed, it is tried again (%v)", e.Err)
 	}
 	return text
+}
+
+// advice is what to do, where what is wrong has been said.
+func (e *Error) advice() string {
+	if k, ok := errors.AsType[*kerberos.Error](e.Err); ok {
+		return k.Do
+	}
+	return e.Words()
 }
 
 func adSays(text string) string {

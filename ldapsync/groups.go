@@ -13,6 +13,7 @@ import (
 // text until all groups are known.
 type groups struct {
 	p       *profile
+	known   directory.State
 	find    *finder
 	name    string
 	demand  bool // the schema demands a member, so none is one that is hidden
@@ -138,10 +139,21 @@ func (c *groups) entry(e *entry) error {
 	if c.demand && demands && !listed && f.open == "" {
 		f.Whole = false
 	}
-	f.Accounts = slices.Clone(c.ids)
+	f.Accounts = c.accounts(f.ID)
 	c.list = append(c.list, f)
 	c.byDN[f.DN] = f
 	return nil
+}
+
+// accounts are the ids that were collected; the list that is known when it is
+// the same one.
+func (c *groups) accounts(group directory.EntryID) []directory.EntryID {
+	slices.SortFunc(c.ids, directory.EntryID.Compare)
+	c.ids = slices.Compact(c.ids)
+	if old := c.known.Group(group); old != nil && slices.Equal(old.Accounts, c.ids) {
+		return slices.Clip(old.Accounts) // what is appended to it goes elsewhere
+	}
+	return slices.Clone(c.ids)
 }
 
 // demandsMember: RFC 4519 lets no group of these classes be empty, and OpenLDAP

@@ -44,8 +44,8 @@ type SignedIn struct {
 // Refusal says in a log, never in an answer, why a sign-in was refused. It is
 // ErrRefused.
 type Refusal struct {
-	Reason string // limited, malformed, unknown, ambiguous, disabled, password, unavailable
-	Err    error  // what the directory said
+	Reason Reason
+	Err    error // what the directory said
 }
 
 func (e *Refusal) Error() string {
@@ -66,6 +66,12 @@ type Passwords struct {
 	attempts Attempts
 	mu       sync.Mutex
 	failed   map[string][]time.Time
+	// refused is what the directory said when it refused who reads, at the time
+	// since; proven that it took him and has not refused him after.
+	refused error
+	since   time.Time
+	proven  bool
+	opening chan struct{} // has room for one, while he is not proven
 }
 
 // NewPasswords returns a checker for a directory, or says why it must not be:
@@ -85,7 +91,7 @@ func NewPasswords(c Config, a Attempts) (*Passwords, error) {
 	def(&a.Window, 15*time.Minute)
 	secret := c
 	secret.Bind = Bind{Method: BindSimple} // nobody reads over it in plaintext
-	return &Passwords{cfg: c, secret: secret, attempts: a, failed: map[string][]time.Time{}}, nil
+	return &Passwords{cfg: c, secret: secret, attempts: a, failed: map[string][]time.Time{}, opening: make(chan struct{}, 1)}, nil
 }
 
 // Check answers whose login and password these are. address is the client's,
@@ -100,14 +106,14 @@ func (p *Passwords) Check(ctx context.Context, address, login, password string) 
 	}
 	// An attempt counts before it is made: a thousand at once are a thousand.
 	if !p.admit(account, address) {
-		return SignedIn{}, &Refusal{Reason: "limited"}
+		return SignedIn{}, &Refusal{Reason: Limited}
 	}
 	who, err := p.check(ctx, login, password)
 	r, refused := errors.AsType[*Refusal](err)
 	switch {
 	case err == nil:
 		p.forget(account, address)
-	case refused && r.Reason == "unavailable":
+	case refused && r.Reason == Unavailable:
 		p.giveBack(account, address)
 	}
 	return who, err
@@ -115,19 +121,19 @@ func (p *Passwords) Check(ctx context.Context, address, login, password string) 
 
 func (p *Passwords) check(ctx context.Context, login, password string) (SignedIn, error) {
 	if !wellFormed(login, maxLogin) || !wellFormed(password, maxPassword) {
-		return SignedIn{}, &Refusal{Reason: "malformed"} // an empty password is a success at many servers
+		return SignedIn{}, &Refusal{Reason: Malformed} // an empty password is a success at many servers
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.Idle)
 	defer cancel()
-	s, err := p.cfg.open(ctx, "")
+	s, err := p.open(ctx)
 	if err != nil {
-		return SignedIn{}, &Refusal{"unavailable", err}
+		return SignedIn{}, &Refusal{Unavailable, err}
 	}
 	defer s.close()
 	a, refusal := p.find(s, login)
 	dn := ""
 	switch {
-	case refusal != nil && refusal.Reason == "unavailable":
+	case refusal != nil && refusal.Reason == Unavailable:
 		return SignedIn{}, refusal
 	case refusal != nil:
 		// The same work for a name that nobody has, so that time tells nothing.
@@ -135,13 +141,60 @@ func (p *Passwords) check(ctx context.Context, login, password string) (SignedIn
 	default:
 		dn = a.DN
 	}
-	if err := p.bindAs(ctx, s.server, dn, password); err != nil && refusal == nil {
-		refusal = err
+	reason, says := p.bindAs(ctx, s.server, dn, password)
+	if refusal == nil {
+		reason, says = shown(a, s.cfg.Now(), reason, says)
 	}
-	if refusal != nil {
+	switch {
+	case refusal != nil:
 		return SignedIn{}, refusal
+	case reason != "":
+		return SignedIn{}, &Refusal{reason, says}
 	}
 	return SignedIn{a, s.id()}, nil
+}
+
+// open connects as who reads. When the directory refuses him it is not asked again
+// within the window: every sign-in would be a wrong password more, and lock him.
+func (p *Passwords) open(ctx context.Context) (*session, error) {
+	if !p.isProven() {
+		select {
+		case p.opening <- struct{}{}:
+			defer func() { <-p.opening }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if err := p.mayOpen(); err != nil {
+		return nil, err
+	}
+	s, err := p.cfg.open(ctx, "")
+	e, ok := errors.AsType[*Error](err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.refused, p.proven = nil, true
+	case ok && e.Stage == "bind" && e.Next() == Stop:
+		p.refused, p.since, p.proven = err, p.cfg.Now(), false
+	}
+	return s, err
+}
+
+func (p *Passwords) isProven() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.proven
+}
+
+func (p *Passwords) mayOpen() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	again := p.since.Add(p.attempts.Window)
+	if p.refused == nil || !p.cfg.Now().Before(again) {
+		return nil
+	}
+	return fmt.Errorf("not asked again before %s, or a new configuration, so that %s is not locked: %w", again.UTC().Format(time.RFC3339), p.cfg.bindName(), p.refused)
 }
 
 func wellFormed(s string, most int) bool {
@@ -152,22 +205,26 @@ func wellFormed(s string, most int) bool {
 // compare again: what it takes for equal beyond letter case (spaces, accents)
 // is another name to a limiter and to rules.
 func (p *Passwords) find(s *session, login string) (*directory.ReadAccount, *Refusal) {
-	to := newPeople(s.cfg, s.p, 0)
+	more := *s.cfg
+	more.Users.Attributes = policyAttributes[s.p.kind]
+	to := newPeople(&more, s.p, 0)
 	if err := s.byLogin(login, to); err != nil {
-		return nil, &Refusal{"unavailable", err}
+		return nil, &Refusal{Unavailable, err}
 	}
 	switch {
 	case len(to.accounts)+to.nameless == 0:
-		return nil, &Refusal{Reason: "unknown"}
+		return nil, &Refusal{Reason: Unknown}
 	case len(to.accounts) != 1 || to.nameless > 0:
-		return nil, &Refusal{Reason: "ambiguous"}
+		return nil, &Refusal{Reason: Ambiguous}
 	}
 	a := to.accounts[0]
 	switch {
 	case directory.Fold(a.Login) != directory.Fold(login):
-		return nil, &Refusal{"unknown", fmt.Errorf("the directory takes %q for %q", login, a.Login)}
+		return nil, &Refusal{Unknown, fmt.Errorf("the directory takes %q for %q", login, a.Login)}
+	case a.Activity == directory.ActivityUnknown:
+		return a, &Refusal{Barred, fmt.Errorf("%s may not read %s, so nobody knows whether the account is disabled", s.cfg.bindName(), strings.Join(s.p.activity, ", "))}
 	case !a.ActiveAt(s.cfg.Now()):
-		return a, &Refusal{"disabled", errors.New(cmp.Or(a.Disabler, "it has expired"))}
+		return a, &Refusal{Barred, errors.New(cmp.Or(a.Disabler, "it has expired"))}
 	}
 	return a, nil
 }
@@ -187,20 +244,19 @@ func (s *session) byLogin(login string, to *people) error {
 
 // bindAs tries the password on a connection of its own: the one that searches
 // stays bound to the account that reads.
-func (p *Passwords) bindAs(ctx context.Context, server, dn, password string) *Refusal {
+func (p *Passwords) bindAs(ctx context.Context, server, dn, password string) (Reason, error) {
 	s, err := p.secret.session(ctx, server)
 	if err != nil {
-		return &Refusal{"unavailable", err}
+		return Unavailable, err
 	}
 	defer s.close()
-	err = s.ldap.Bind(dn, password)
-	switch {
-	case err == nil:
-		return nil
-	case resultCode(err) == -1:
-		return &Refusal{"unavailable", s.fault("bind", err)}
+	ask := ldaplib.NewSimpleBindRequest(dn, password, []ldaplib.Control{ldaplib.NewControlBeheraPasswordPolicy()})
+	answer, err := s.ldap.SimpleBind(ask)
+	var controls []ldaplib.Control
+	if answer != nil {
+		controls = answer.Controls
 	}
-	return &Refusal{"password", s.fault("bind", err)}
+	return verdict(s.fault("bind", err), controls)
 }
 
 // maxKeys bounds what the limiter remembers; beyond it, it forgets what is old.

@@ -34,7 +34,7 @@ func signIn(t testing.TB, d *ldaptest.Directory, a Attempts) (*Passwords, *ldapt
 
 func reason(err error) string {
 	if r, ok := errors.AsType[*Refusal](err); ok {
-		return r.Reason
+		return string(r.Reason)
 	}
 	return fmt.Sprint(err)
 }
@@ -50,7 +50,7 @@ func TestSignInTakesTheRightPasswordOnly(t *testing.T) {
 		t.Fatalf("%+v, %v", who, err)
 	}
 	for _, c := range []struct{ name, login, password, want string }{
-		{"another password", "ada", "PW", "password"},
+		{"another password", "ada", "PW", "wrong"},
 		{"no password", "ada", "", "malformed"},
 		{"a password of NUL", "ada", "\x00", "malformed"},
 		{"a password with NUL behind", "ada", "pw\x00", "malformed"},
@@ -131,6 +131,28 @@ func TestADirectoryThatIsDownLetsNobodyInAndCountsNothing(t *testing.T) {
 	}
 }
 
+func TestWhoReadsIsNotTriedAgainWhileHeIsRefused(t *testing.T) {
+	p, s := signIn(t, small(), Attempts{})
+	now := ldaptest.Epoch
+	p.cfg.Now = func() time.Time { return now }
+	s.Password = "new"
+	for range 10 {
+		if _, err := p.Check(t.Context(), "10.0.0.1", "ada", "pw"); reason(err) != "unavailable" {
+			t.Fatal(err)
+		}
+	}
+	if n := len(s.Binds()); n != 1 {
+		t.Errorf("%d binds, want 1", n)
+	}
+	s.Password = "secret"
+	now = now.Add(15 * time.Minute)
+	for range 2 {
+		if _, err := p.Check(t.Context(), "10.0.0.1", "ada", "pw"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestPasswordsOfPeopleWantTLS(t *testing.T) {
 	s := serve(t, small(), ldaptest.OpenLDAP)
 	c := config(s)
@@ -185,24 +207,6 @@ func Test22NoFilterMatchesMoreThanTheLiteral(t *testing.T) {
 	for _, r := range `*()\` + "\x00" {
 		if strings.ContainsRune(strings.ReplaceAll(ldaplib.EscapeFilter(string(r)), `\`, ""), r) {
 			t.Errorf("%q is not escaped", r)
-		}
-	}
-}
-
-func TestSlapdChecksPasswords(t *testing.T) {
-	s := openSlapd(t)
-	ada := s.person("ada")
-	s.replace(ada, "userPassword", "pw")
-	s.replace(s.person("bob"), "pwdAccountLockedTime", permanentLock)
-	c := s.config()
-	p, err := NewPasswords(c, Attempts{Account: 100})
-	s.must(err)
-	if who, err := p.Check(t.Context(), "::1", "ada", "pw"); err != nil || who.Account.DN != ada {
-		t.Errorf("%+v, %v", who, err)
-	}
-	for _, x := range [][3]string{{"ada", "no", "password"}, {"ada", "", "malformed"}, {"zoe", "pw", "unknown"}, {"ada*", "pw", "unknown"}, {"a da", "pw", "unknown"}, {"bob", "pw", "disabled"}} {
-		if _, err := p.Check(t.Context(), "::1", x[0], x[1]); reason(err) != x[2] {
-			t.Errorf("%q: %v", x, err)
 		}
 	}
 }

@@ -9,10 +9,12 @@ import (
 )
 
 // people collects accounts. Of an entry it makes two allocations: the account,
-// and one text that all its strings are parts of.
+// and one text that all its strings are parts of; of one that is as it was known,
+// none.
 type people struct {
-	p    *profile
-	slot map[string]int // of an attribute, by the name as the server writes it
+	p     *profile
+	known directory.State
+	slot  map[string]int // of an attribute, by the name as the server writes it
 	// names are the attributes by slot; extra is the first of the configured ones.
 	names []string
 	same  []int // the slot that gets the values of a slot's attribute
@@ -143,17 +145,14 @@ func (c *people) one(slot int, dn []byte) []byte {
 	return least
 }
 
+// account is the entry's; the known one itself when nothing about it is new.
 func (c *people) account(id directory.EntryID, dn []byte) *directory.ReadAccount {
-	a := &directory.ReadAccount{ID: id}
-	login, display, email := c.one(slotLogin, dn), c.one(slotDisplay, dn), c.one(slotEmail, dn)
-	c.text = append(append(append(append(c.text[:0], dn...), login...), display...), email...)
-	text := string(c.text)
-	cut := func(n int) string {
-		s := text[:n]
-		text = text[n:]
-		return s
+	old := c.known.Account(id)
+	if old == nil {
+		old = &directory.ReadAccount{}
 	}
-	a.DN, a.Login, a.Display, a.Email = cut(len(dn)), cut(len(login)), cut(len(display)), cut(len(email))
+	a := directory.ReadAccount{ID: id}
+	c.texts(&a, old, dn)
 	if v := c.first(slotGID); v != nil {
 		a.Primary = c.primary("gid:", v)
 	}
@@ -164,7 +163,28 @@ func (c *people) account(id directory.EntryID, dn []byte) *directory.ReadAccount
 	for i := c.extra; i < len(c.names); i++ {
 		a.Values = append(a.Values, c.extraValues(i)...)
 	}
-	return a
+	if a.Equal(old) {
+		return old
+	}
+	made := a
+	return &made
+}
+
+// texts are those that every account has: the known ones when they are the same.
+func (c *people) texts(a, old *directory.ReadAccount, dn []byte) {
+	login, display, email := c.one(slotLogin, dn), c.one(slotDisplay, dn), c.one(slotEmail, dn)
+	if string(dn) == old.DN && string(login) == old.Login && string(display) == old.Display && string(email) == old.Email {
+		a.DN, a.Login, a.Display, a.Email = old.DN, old.Login, old.Display, old.Email
+		return
+	}
+	c.text = append(append(append(append(c.text[:0], dn...), login...), display...), email...)
+	text := string(c.text)
+	cut := func(n int) string {
+		s := text[:n]
+		text = text[n:]
+		return s
+	}
+	a.DN, a.Login, a.Display, a.Email = cut(len(dn)), cut(len(login)), cut(len(display)), cut(len(email))
 }
 
 // extraValues are the values of a configured attribute, in an order of their own.

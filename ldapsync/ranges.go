@@ -113,10 +113,19 @@ func (s *session) one(dn string, attrs []string, to collector) error {
 
 // tidy makes the lists ascending, each member once.
 func (f *found) tidy() {
-	slices.SortFunc(f.Accounts, directory.EntryID.Compare)
-	f.Accounts = slices.Compact(f.Accounts)
-	slices.SortFunc(f.Groups, directory.EntryID.Compare)
-	f.Groups = slices.Compact(f.Groups)
+	f.Accounts, f.Groups = ascending(f.Accounts), ascending(f.Groups)
 	slices.SortFunc(f.Unresolved, strings.Compare)
 	f.Unresolved = slices.Compact(f.Unresolved)
+}
+
+// ascending is ids in order, each once; ids itself when it is so already, because
+// it may be a list that is known.
+func ascending(ids []directory.EntryID) []directory.EntryID {
+	for i := 1; i < len(ids); i++ {
+		if ids[i-1].Compare(ids[i]) >= 0 {
+			ids = slices.SortedFunc(slices.Values(ids), directory.EntryID.Compare)
+			return slices.Compact(ids)
+		}
+	}
+	return ids
 }

@@ -135,6 +135,7 @@ func (r *reading) full() error {
 		r.sync = &syncFeed{r: r}
 	}
 	people := newPeople(r.s.cfg, r.s.p, len(r.old.Accounts))
+	people.known = r.old
 	users, err := r.allUsers(people)
 	if err != nil {
 		return err
@@ -144,6 +145,7 @@ func (r *reading) full() error {
 	r.out.Accounts = people.accounts
 
 	list := newGroups(r.s.cfg, r.s.p, newFinder(people.accounts, people.byDN))
+	list.known = r.old
 	groups, err := r.allGroups(list)
 	if err != nil {
 		return err

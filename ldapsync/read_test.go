@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -46,4 +47,33 @@ func sortMembers(lines []string) [][]string {
 		out = append(out, f)
 	}
 	return out
+}
+
+// A directory that is as it was known is not kept twice.
+func TestWhatIsAsItWasKnownIsNotKeptAgain(t *testing.T) {
+	s := serve(t, ldaptest.Generate(rand.New(rand.NewPCG(5, 5)), 60, 12), ldaptest.OpenLDAP)
+	c := config(s)
+	known := follow(t, c, directory.State{}).Next
+	reading, err := reader(t, c).ReadAll(t.Context(), known)
+	if err != nil || reading.Proven() != nil || len(reading.Accounts) != len(known.Accounts) {
+		t.Fatal(len(reading.Accounts), err, reading.Proven())
+	}
+	for i, a := range reading.Accounts {
+		if a != known.Accounts[i] {
+			t.Errorf("account %s is a copy of the one that was known", a.Login)
+		}
+	}
+	shared := 0
+	for i, g := range reading.Groups {
+		if old := known.Groups[i]; len(g.Accounts) > 0 && &g.Accounts[0] == &old.Accounts[0] {
+			shared++
+		}
+	}
+	if shared == 0 {
+		t.Error("no list of members is the one that was known")
+	}
+	d, err := directory.Diff(known, reading)
+	if err != nil || !d.Empty() {
+		t.Errorf("%v, %v", words(d), err)
+	}
 }

@@ -72,7 +72,7 @@ func (c *Config) bound(ctx context.Context, server string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.bind(); err != nil {
+	if err := s.bind(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -103,13 +103,16 @@ func (s *session) close() {
 	s.ldap.Close()
 }
 
-func (s *session) bind() error {
+func (s *session) bind(ctx context.Context) error {
 	var err error
 	switch s.cfg.Bind.Method {
 	case BindSimple:
 		err = s.ldap.Bind(s.cfg.Bind.DN, s.cfg.Bind.Password)
 	case BindExternal:
 		err = s.ldap.ExternalBind()
+	case BindGSSAPI:
+		err = s.gssapi(ctx)
+		return s.fault(stageOf(err), err)
 	case BindAnonymous:
 		return nil
 	default:

@@ -2,7 +2,9 @@ package ldapsync
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 
 	ldaplib "github.com/go-ldap/ldap/v3"
@@ -46,10 +48,10 @@ func User(ctx context.Context, c Config, login string) (Membered, error) {
 	}
 	switch len(to.accounts) {
 	case 0:
-		return Membered{}, s.fault("users", fmt.Errorf("nobody has %s=%s below %s, or %s may not see him", s.p.login, login, c.Users.Base, c.bindName()))
+		return Membered{}, fmt.Errorf("nobody has %s=%s below %s, or %s may not see him", s.p.login, login, c.Users.Base, c.bindName())
 	case 1:
 	default:
-		return Membered{}, s.fault("users", fmt.Errorf("several entries have %s=%s: %s and %s", s.p.login, login, to.accounts[0].DN, to.accounts[1].DN))
+		return Membered{}, fmt.Errorf("several entries have %s=%s: %s and %s", s.p.login, login, to.accounts[0].DN, to.accounts[1].DN)
 	}
 	out := Membered{Account: to.accounts[0]}
 	return out, out.find(s, to)
@@ -59,8 +61,12 @@ func User(ctx context.Context, c Config, login string) (Membered, error) {
 // those, each asked for once.
 func (m *Membered) find(s *session, people *people) error {
 	list := newGroups(s.cfg, s.p, newFinder(people.accounts, people.byDN))
+	primary, err := s.primaryFilter(m.Account)
+	if err != nil {
+		return err
+	}
 	filter := "(|(member=" + ldaplib.EscapeFilter(m.Account.DN) + ")(uniqueMember=" + ldaplib.EscapeFilter(m.Account.DN) +
-		")(memberUid=" + ldaplib.EscapeFilter(m.Account.Login) + ")" + primaryFilter(m.Account.Primary) + ")"
+		")(memberUid=" + ldaplib.EscapeFilter(m.Account.Login) + ")" + primary + ")"
 	seen := map[directory.EntryID]bool{}
 	level := []Way{{}}
 	for depth := 0; len(level) > 0 && depth <= s.cfg.Groups.Depth; depth++ {
@@ -89,15 +95,28 @@ func (m *Membered) find(s *session, people *people) error {
 		m.Groups = append(m.Groups, next...)
 		level = next
 	}
-	if s.p.kind == ActiveDirectory && m.Account.Primary != "" {
-		m.Notes = append(m.Notes, "the primary group is not asked for here; a reading of everything finds it")
-	}
 	return nil
 }
 
-func primaryFilter(token string) string {
-	if gid, ok := strings.CutPrefix(token, "gid:"); ok {
-		return "(gidNumber=" + ldaplib.EscapeFilter(gid) + ")"
+// primaryFilter finds the primary group, which does not list its members: by
+// gidNumber, or in Active Directory by the SID, which is the account's but for the
+// last part (MS-DTYP 2.4.2, MS-ADA3 2.120).
+func (s *session) primaryFilter(a *directory.ReadAccount) (string, error) {
+	if gid, ok := strings.CutPrefix(a.Primary, "gid:"); ok {
+		return "(gidNumber=" + ldaplib.EscapeFilter(gid) + ")", nil
 	}
-	return ""
+	rid, err := strconv.ParseUint(strings.TrimPrefix(a.Primary, "rid:"), 10, 32)
+	if err != nil {
+		return "", nil
+	}
+	own, err := s.read(a.DN, "objectSid")
+	if err != nil {
+		return "", s.fault("groups", err)
+	}
+	if own == nil || ridOf([]byte(own.first("objectsid"))) == "" {
+		return "", nil
+	}
+	sid := []byte(own.first("objectsid"))
+	binary.LittleEndian.PutUint32(sid[len(sid)-4:], uint32(rid))
+	return "(objectSid=" + ldaplib.EscapeFilter(string(sid)) + ")", nil
 }

@@ -104,10 +104,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 }
 
-// untilDue is how long it is until the next run, of whatever process, is due.
+// untilDue is how long it is until the next run, of whatever process, is due: at
+// once when one died while it applied.
 func (w *Worker) untilDue(ctx context.Context) time.Duration {
 	last, err := w.engine.Reports(ctx, w.cfg.Source, 1)
 	if err != nil || len(last) == 0 || last[0].State == provision.SyncFailed {
+		return 0
+	}
+	if half, err := w.engine.HalfApplied(ctx, w.cfg.Source); err != nil || half {
 		return 0
 	}
 	return last[0].Ended.Add(w.o.Interval).Sub(w.cfg.Now())

@@ -83,8 +83,8 @@ type RuleState struct {
 
 // TestResult is the outcome of one of the file's tests.
 type TestResult struct {
-	Name string
-	Line int
+	Name string `json:"name"`
+	Line int    `json:"line"`
 	// Wrong holds one sentence for each expectation that did not hold.
-	Wrong []string
+	Wrong []string `json:"wrong"`
 }

@@ -177,7 +177,7 @@ tests:
 			"blog is noaccess, not view; raised by readers; lowered by no-blog; group Reeders of okta matches no rule: rule readers (Readers) differs by one character",
 			"shop-eu is view, not write; raised by readers; group Reeders of okta matches no rule: rule readers (Readers) differs by one character"}},
 		{"nothing", 8, []string{"blog is noaccess through a token, not view; no rule reaches it; group Readers of entra matches no rule: rule readers matches this name, but of okta, not of entra"}},
-		{"right", 9, nil},
+		{"right", 9, []string{}},
 		{"elsewhere", 10, []string{"no site nowhere is known"}},
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {

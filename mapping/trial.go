@@ -197,7 +197,7 @@ func (s *Set) Test(env Env) []TestResult {
 	l := s.newLab(env)
 	snap, err := access.Build(l.facts)
 	for i, t := range s.tests {
-		out[i] = TestResult{Name: t.name, Line: t.at.line}
+		out[i] = TestResult{Name: t.name, Line: t.at.line, Wrong: []string{}}
 		if err != nil {
 			out[i].Wrong = []string{fmt.Sprintf("the rules make no snapshot: %v", err)}
 			continue

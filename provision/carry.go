@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,8 @@ const (
 	// opsAtOnce how many operations are done together.
 	linksAtOnce = 400
 	opsAtOnce   = 60
+	// uidsAtOnce is how many accounts' UIDs are asked for together.
+	uidsAtOnce = 2048
 	// abreast is how many operations wait at the same time, to be committed in
 	// few transactions.
 	abreast = 48
@@ -42,12 +45,12 @@ type link struct {
 // carrier carries out steps.
 type carrier struct {
 	*reconciling
-	accountUID map[directory.EntryID]string
+	accountUID map[directory.EntryID]string // of accounts that steps are about
 	groupUID   map[directory.EntryID]string
 	mu         sync.Mutex // of both
 	done       atomic.Int64
 	all        int
-	lowered    map[directory.EntryID]bool // accounts that are inactive when phase 4 begins
+	unseen     map[directory.EntryID]*accountStep // accounts of steps that are inactive when phase 4 begins
 	by         store.By
 }
 
@@ -58,7 +61,7 @@ func (r *reconciling) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.e.saveState(ctx, *r.by.Lease, r.k, r.k.saved, true, nil); err != nil {
+	if err := r.e.saveState(ctx, *r.by.Lease, r.k, r.k.saved, true, slices.Values([]store.ReadEntry(nil))); err != nil {
 		return err
 	}
 	if err := r.carry(ctx); err != nil {
@@ -70,14 +73,10 @@ func (r *reconciling) apply(ctx context.Context) error {
 // finish keeps what was read and, with a checkpoint that is another, how far.
 // Manual rules that last until the source's next run end with it.
 func (r *reconciling) finish(ctx context.Context, changed bool) error {
-	entries, err := r.k.entriesTo(r.delta.Next)
-	if err != nil {
-		return err
-	}
 	if _, err := r.e.do(ctx, r.by, &store.FinishSync{Source: r.k.source}); err != nil {
 		return err
 	}
-	if err := r.e.saveState(ctx, *r.by.Lease, r.k, r.delta.Next, false, entries); err != nil {
+	if err := r.e.saveState(ctx, *r.by.Lease, r.k, r.delta.Next, false, r.k.entriesTo(r.delta.Next)); err != nil {
 		return err
 	}
 	saves := int64(1)
@@ -91,18 +90,19 @@ func (r *reconciling) finish(ctx context.Context, changed bool) error {
 
 func (r *reconciling) carry(ctx context.Context) error {
 	c := &carrier{reconciling: r, accountUID: map[directory.EntryID]string{}, groupUID: map[directory.EntryID]string{},
-		lowered: map[directory.EntryID]bool{}, by: r.by}
+		unseen: map[directory.EntryID]*accountStep{}, by: r.by}
 	c.by.Lane = store.LaneBulk
-	for id, a := range r.st.accounts {
+	for id, a := range r.st.differ {
 		c.accountUID[id] = a.UID
-		if !a.Active {
-			c.lowered[id] = true
-		}
 	}
 	for id, g := range r.st.groups {
 		c.groupUID[id] = g.UID
 	}
-	return c.run(ctx)
+	l := c.sort()
+	if err := c.learnUIDs(ctx, l); err != nil {
+		return err
+	}
+	return c.run(ctx, l)
 }
 
 // lot is the steps sorted by how they are done.
@@ -110,22 +110,22 @@ type lot struct {
 	end, create, rise []*accountStep
 	edit              []*accountStep
 	put, gone         []*groupStep
-	hidden, single    []link
+	hidden            int // memberships of accounts that are not seen
+	single            []link
 	// Of people with several changes, one element each.
 	severalLinks [][]link
 	severalEdits []*accountStep
 }
 
-func (c *carrier) run(ctx context.Context) error {
-	l := c.sort()
-	c.all = len(l.end) + len(l.create) + len(l.rise) + len(l.edit) + len(l.put) + len(l.gone) + len(l.hidden) + len(l.single) + len(l.severalLinks)
+func (c *carrier) run(ctx context.Context, l *lot) error {
+	c.all = len(l.end) + len(l.create) + len(l.rise) + len(l.edit) + len(l.put) + len(l.gone) + l.hidden + len(l.single) + len(l.severalLinks)
 	phases := []func() error{
-		func() error { return c.accounts(ctx, l.end) },
+		func() error { return c.accounts(ctx, l.end, asWanted) },
 		func() error { return c.groups(ctx, l.put) },
-		func() error { return c.accounts(ctx, l.create) },
-		func() error { return c.links(ctx, l.hidden) },
-		func() error { return c.accounts(ctx, l.rise) },
-		func() error { return c.accounts(ctx, l.edit) },
+		func() error { return c.accounts(ctx, l.create, inactive) },
+		func() error { return c.hidden(ctx) },
+		func() error { return c.accounts(ctx, l.rise, asWanted) },
+		func() error { return c.accounts(ctx, l.edit, asWanted) },
 		func() error { return c.links(ctx, l.single) },
 		func() error { return c.together(ctx, l) },
 		func() error { return c.groups(ctx, l.gone) },
@@ -138,73 +138,116 @@ func (c *carrier) run(ctx context.Context) error {
 	return c.e.Sync(ctx, 0)
 }
 
+// sort says of every step when it is done.
 func (c *carrier) sort() *lot {
 	l := &lot{}
-	links := map[directory.EntryID][]link{}
-	for i := range c.steps.groups {
-		g := &c.steps.groups[i]
-		switch {
-		case g.deleted:
-			l.gone = append(l.gone, g)
-		case g.edited:
-			l.put = append(l.put, g)
-		}
-		for _, m := range g.join {
-			links[m.Account] = append(links[m.Account], link{g.entry, m.Account, false})
-		}
-		for _, r := range g.leave {
-			links[r.Account] = append(links[r.Account], link{g.entry, r.Account, true})
+	edits := c.sortAccounts(l)
+	links := c.sortLinks(l, edits)
+	for _, a := range l.create {
+		if a.joins && a.active {
+			l.rise = append(l.rise, a)
 		}
 	}
+	l.people(links, edits)
+	return l
+}
+
+// sortAccounts returns the edits of accounts that are seen.
+func (c *carrier) sortAccounts(l *lot) map[directory.EntryID]*accountStep {
 	edits := map[directory.EntryID]*accountStep{}
 	for i := range c.steps.accounts {
 		a := &c.steps.accounts[i]
 		switch {
 		case a.ends():
 			l.end = append(l.end, a)
-			c.lowered[a.entry] = true
-		case a.have.ID == 0 && a.want.Active && len(links[a.entry]) > 0:
-			l.create, l.rise = append(l.create, lowered(a)), append(l.rise, a)
-			c.lowered[a.entry] = true
-		case a.have.ID == 0:
+		case a.have == nil:
 			l.create = append(l.create, a)
-			c.lowered[a.entry] = true
-		case !a.have.Active && a.want.Active:
+		case !a.was() && a.active:
 			l.rise = append(l.rise, a)
+		case !a.was():
+			l.edit = append(l.edit, a)
 		default:
 			edits[a.entry] = a
+			continue
 		}
+		c.unseen[a.entry] = a
 	}
-	c.leaveGone(l, links, edits)
-	c.sortPeople(l, links, edits)
-	return l
+	return edits
 }
 
-// leaveGone lets people leave groups that are gone at the moment of their other
-// changes, and not when each group ends.
-func (c *carrier) leaveGone(l *lot, links map[directory.EntryID][]link, edits map[directory.EntryID]*accountStep) {
-	of := map[directory.EntryID][]link{}
-	for _, g := range l.gone {
-		for _, id := range c.st.members[g.have.ID] {
-			of[id] = append(of[id], link{g.entry, id, true})
+// sortLinks returns the memberships of accounts that are seen. Those of the others
+// are done by group, straight from the steps: of a first run these are all. People
+// leave groups that are gone at the moment of their other changes, and not when
+// each group ends.
+func (c *carrier) sortLinks(l *lot, edits map[directory.EntryID]*accountStep) map[directory.EntryID][]link {
+	links, gone := map[directory.EntryID][]link{}, map[directory.EntryID][]link{}
+	for i := range c.steps.groups {
+		g, to := &c.steps.groups[i], links
+		switch {
+		case g.deleted:
+			l.gone, to = append(l.gone, g), gone
+		case g.edited:
+			l.put = append(l.put, g)
+		}
+		for k := range c.linksOf(g) {
+			if !c.isUnseen(k.account) {
+				to[k.account] = append(to[k.account], k)
+				continue
+			}
+			l.hidden++
+			if a := c.unseen[k.account]; a != nil {
+				a.joins = true
+			}
 		}
 	}
-	for id, gone := range of {
-		if len(gone) > 1 || links[id] != nil || edits[id] != nil {
-			links[id] = append(links[id], gone...)
+	for id, from := range gone {
+		if len(from) > 1 || links[id] != nil || edits[id] != nil {
+			links[id] = append(links[id], from...)
+		}
+	}
+	return links
+}
+
+// linksOf are the memberships that the step changes; of a group that is gone,
+// those of people who are seen in the end.
+func (c *carrier) linksOf(g *groupStep) iter.Seq[link] {
+	return func(yield func(link) bool) {
+		for _, id := range g.join {
+			if !yield(link{g.entry, id, false}) {
+				return
+			}
+		}
+		for _, r := range g.leave {
+			if !yield(link{g.entry, r.Account, true}) {
+				return
+			}
+		}
+		if !g.deleted {
+			return
+		}
+		for _, at := range c.st.members[g.have.ID] {
+			a := c.st.accounts[at]
+			if s := c.unseen[a.entry]; s != nil {
+				a.active = s.active
+			}
+			if a.active && !yield(link{g.entry, a.entry, true}) {
+				return
+			}
 		}
 	}
 }
 
-// lowered is the step that makes the account without its access.
-func lowered(a *accountStep) *accountStep {
-	low := *a
-	low.want.Active = false
-	return &low
+// isUnseen reports whether the account is inactive when phase 4 begins.
+func (c *carrier) isUnseen(id directory.EntryID) bool {
+	if c.unseen[id] != nil {
+		return true
+	}
+	a, known := c.st.account(id)
+	return known && !a.active
 }
 
-// sortPeople says for everybody who is seen whether one commit is enough.
-func (c *carrier) sortPeople(l *lot, links map[directory.EntryID][]link, edits map[directory.EntryID]*accountStep) {
+// people says for everybody who is seen whether one commit is enough.
+func (l *lot) people(links map[directory.EntryID][]link, edits map[directory.EntryID]*accountStep) {
 	who := make([]directory.EntryID, 0, len(links)+len(edits))
 	for id := range links {
 		who = append(who, id)
@@ -217,14 +260,9 @@ func (c *carrier) sortPeople(l *lot, links map[directory.EntryID][]link, edits m
 	slices.SortFunc(who, directory.EntryID.Compare)
 	for _, id := range who {
 		switch edit := edits[id]; {
-		case c.lowered[id]:
-			l.hidden = append(l.hidden, links[id]...)
-			if edit != nil {
-				l.edit = append(l.edit, edit)
-			}
 		case edit == nil && len(links[id]) == 1:
 			l.single = append(l.single, links[id]...)
-		case edit != nil && len(links[id]) == 0:
+		case len(links[id]) == 0:
 			l.edit = append(l.edit, edit)
 		default:
 			l.severalLinks = append(l.severalLinks, links[id])
@@ -260,11 +298,19 @@ func abreastly(ctx context.Context, n int, f func(ctx context.Context, i int) er
 	return nil
 }
 
-func (c *carrier) accounts(ctx context.Context, list []*accountStep) error {
+// accountState is how far an account's step is done.
+type accountState bool
+
+const (
+	asWanted accountState = true
+	inactive accountState = false // without its access, if it has groups to come into before
+)
+
+func (c *carrier) accounts(ctx context.Context, list []*accountStep, as accountState) error {
 	return abreastly(ctx, len(list), func(ctx context.Context, i int) error {
-		op := c.accountOp(list[i])
+		op := c.accountOp(list[i], as)
 		if err := c.do(ctx, op); err != nil {
-			return aboutEntry("account", list[i].entry, list[i].want.Login, err)
+			return aboutEntry("account", list[i].entry, list[i].login(), err)
 		}
 		if op.After.UID != "" {
 			c.mu.Lock()
@@ -276,12 +322,13 @@ func (c *carrier) accounts(ctx context.Context, list []*accountStep) error {
 	})
 }
 
-func (c *carrier) accountOp(s *accountStep) *store.ChangeAccount {
+func (c *carrier) accountOp(s *accountStep, as accountState) *store.ChangeAccount {
 	c.mu.Lock()
 	uid := c.accountUID[s.entry]
 	c.mu.Unlock()
 	change := &directory.AccountChange{Source: c.k.source, UID: uid, Delete: s.deleted}
-	want := s.want
+	want := s.want()
+	want.Active = want.Active && (as == asWanted || !s.joins)
 	change.Edit = func(a directory.Account) (directory.Account, error) {
 		a.ExternalID, a.Login, a.Display, a.Email, a.Active = want.ExternalID, want.Login, want.Display, want.Email, want.Active
 		a.Doc = want.Doc

@@ -84,7 +84,7 @@ func (f *foreseer) nextGroups(s steps) (map[directory.GroupID]directory.Group, [
 	for i := range s.groups {
 		g := &s.groups[i]
 		for _, m := range g.join {
-			f.join[m.Account] = append(f.join[m.Account], f.groups[g.entry])
+			f.join[m] = append(f.join[m], f.groups[g.entry])
 		}
 		for _, r := range g.leave {
 			f.leave[r.Account] = append(f.leave[r.Account], f.groups[g.entry])
@@ -100,8 +100,8 @@ func (f *foreseer) nextGroups(s steps) (map[directory.GroupID]directory.Group, [
 func (f *foreseer) touched() []access.PersonID {
 	ids := map[access.PersonID]bool{}
 	note := func(id directory.EntryID) {
-		if a, ok := f.st.accounts[id]; ok {
-			ids[access.PersonID(a.Person)] = true
+		if a, ok := f.st.account(id); ok {
+			ids[a.person] = true
 		}
 	}
 	for id := range f.accounts {
@@ -164,10 +164,10 @@ func (f *foreseer) after(c *compiled, p store.Person, of map[directory.AccountID
 			otherEnded = otherEnded || f.p.sources[a.Source].Veto && !a.Active && !f.p.sources[a.Source].Disabled
 			continue
 		}
-		entry, ours := f.st.entry[a.ID]
+		entry, ours := f.st.entryOf(a.ID)
 		hadEnded = hadEnded || !a.Active
 		if step := f.accounts[entry]; ours && step != nil {
-			a.Active, a.Deleted, a.Values = step.want.Active && !step.deleted, step.deleted, valuesFor(step.want.Values, c)
+			a.Active, a.Deleted, a.Values = step.active && !step.deleted, step.deleted, valuesFor(step.want().Values, c)
 		}
 		ended = ended || !a.Active
 		if a.Active {
@@ -233,13 +233,13 @@ func (f *foreseer) newcomers(c *compiled, s steps) ([]access.Person, newcomers) 
 	veto := f.p.sources[f.source].Veto
 	for i := range s.accounts {
 		a := &s.accounts[i]
-		if a.have.ID != 0 {
+		if a.have != nil {
 			continue
 		}
 		last++
-		p := store.Person{ID: last, Kind: store.Human, Suspended: veto && !a.want.Active,
-			Accounts: []store.PersonAccount{{Source: f.source, Login: a.want.Login, Active: a.want.Active, Values: valuesFor(a.want.Values, c)}}}
-		if a.want.Active {
+		p := store.Person{ID: last, Kind: store.Human, Suspended: veto && !a.active,
+			Accounts: []store.PersonAccount{{Source: f.source, Login: a.login(), Active: a.active, Values: valuesFor(a.want().Values, c)}}}
+		if a.active {
 			p.Groups = slices.Clone(f.join[a.entry])
 			slices.Sort(p.Groups)
 		}

@@ -22,7 +22,10 @@ type Config struct {
 	// store knows and the configuration does not are disabled. nil leaves the
 	// store's as they are, as a command beside a running server must.
 	Sources []store.Source
-	Limits  mapping.Limits // of the configuration; a mapping's own come first
+	// NewSources are names that a mapping may use although the store does not know
+	// them yet: for a preview before the server has seen the configuration.
+	NewSources []string
+	Limits     mapping.Limits // of the configuration; a mapping's own come first
 	// RemovalBurst is how many people a source may deactivate or take out of
 	// groups within ten minutes before it is answered ErrBurst; 0 is 100. A
 	// share of Limits.PeopleRemoved of all people raises it.

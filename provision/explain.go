@@ -1,10 +1,12 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"grantbridge/access"
@@ -138,6 +140,9 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 	if err != nil {
 		return a, access.UnknownAction, sentence(err.Error()), nil
 	}
+	if IsPublic(q.Who) {
+		return e.findPublic(a, action)
+	}
 	a.person, err = e.FindPerson(q.Who)
 	if errors.Is(err, store.ErrNotFound) {
 		says := fmt.Sprintf("Nobody is known as %s.", q.Who)
@@ -163,6 +168,19 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 	return a, 0, "", nil
 }
 
+// findPublic is find for whoever is not signed in.
+func (e *Engine) findPublic(a asked, action access.ActionID) (_ asked, code access.Code, says string, err error) {
+	if a.q.Token != "" {
+		return a, 0, "", invalid("a token belongs to somebody; ask about its owner, not about %s", Public)
+	}
+	a.person = PersonRef{Login: Public, Display: "Somebody who is not signed in"}
+	if a.site, err = e.findSiteOrAll(a.q.Site); err != nil {
+		return a, access.UnknownSite, sentence(err.Error()), nil
+	}
+	a.request = access.Request{Credential: access.Credential{Kind: access.AnonymousCredential}, Site: a.site.ID, Action: action, At: a.q.At}
+	return a, 0, "", nil
+}
+
 // newSession is a session that begins at the time asked about. It is newer than
 // any lock, whatever the clocks of the processes say.
 func (e *Engine) newSession(id access.PersonID, at time.Time) access.Credential {
@@ -183,7 +201,7 @@ func (e *Engine) findSiteOrAll(site string) (access.Site, error) {
 func (e *Engine) explainGrant(g access.GrantTrail) ExplainedGrant {
 	r := g.Rule
 	out := ExplainedGrant{
-		Rule: r.Origin.Rule, Kind: "grant", Role: r.Role, Scope: r.Scope.Text, Via: e.via(g), Source: r.Origin.Source,
+		Rule: r.Origin.Rule, Kind: "grant", Role: r.Role, Scope: e.scopeText(r), Via: e.via(g), Source: r.Origin.Source,
 		TokenCeiling: r.TokenCeiling.String(), Counts: g.Counts, WhyNot: g.WhyNot,
 		Reason: r.Origin.Reason, Author: r.Origin.Author, Ticket: r.Origin.Ticket,
 	}
@@ -195,6 +213,20 @@ func (e *Engine) explainGrant(g access.GrantTrail) ExplainedGrant {
 		out.WhyNot = "ended by the sync of " + r.Origin.UntilSync
 	}
 	return out
+}
+
+// scopeText is where a rule reaches. A manual rule knows its sites by number,
+// whatever they are called meanwhile.
+func (e *Engine) scopeText(r *access.Rule) string {
+	if s := r.Scope; r.Origin.Source != "manual" || len(s.Sites) == 0 || s.All || len(s.Select) > 0 {
+		return r.Scope.Text
+	}
+	names := make([]string, len(r.Scope.Sites))
+	for i, id := range r.Scope.Sites {
+		s, _ := e.snapshot().Site(id)
+		names[i] = cmp.Or(s.Slug, fmt.Sprint(id))
+	}
+	return strings.Join(names, ",")
 }
 
 // via names the subjects that bring the rule to the person.
@@ -264,7 +296,9 @@ func (e *Engine) WhoCan(ctx context.Context, what, site string) ([]Holding, erro
 	for id := range snap.WhoCan(action, s.ID, now) {
 		out = append(out, e.holding(snap, id, s, action, e.newSession(id, now), now))
 	}
-	slices.SortFunc(out, func(a, b Holding) int { return int(b.Level) - int(a.Level) })
+	slices.SortFunc(out, func(a, b Holding) int {
+		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(a.Person.Login, b.Person.Login), cmp.Compare(a.Person.ID, b.Person.ID))
+	})
 	return out, ctx.Err()
 }
 
@@ -317,5 +351,6 @@ func (e *Engine) holding(snap *access.Snapshot, id access.PersonID, s access.Sit
 			h.Until = &ends
 		}
 	}
+	slices.Sort(h.Rules)
 	return h
 }

@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -104,6 +103,20 @@ func (e *Engine) Known(ctx context.Context, source string) (*Known, error) {
 		return nil, fmt.Errorf("what is known of %s: %w", source, err)
 	}
 	return k, nil
+}
+
+// HalfApplied reports whether a run of the source is being applied now, or was
+// when its process died.
+func (e *Engine) HalfApplied(ctx context.Context, source string) (half bool, err error) {
+	err = e.st.Read(ctx, func(v *store.View) error {
+		st, err := v.ReadState(ctx, source)
+		half = st.Applying
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("what is known of %s: %w", source, err)
+	}
+	return half, nil
 }
 
 // recall is what this process knew at the version, or nil.
@@ -242,15 +255,12 @@ func (e *Engine) Settle(ctx context.Context, lease store.Lease, source string, i
 	if a == nil || a.Conflict.IsZero() {
 		return &InvalidError{Says: fmt.Sprintf("entry %s of %s is in no conflict; `grantbridge sync show --source %s` lists those that are", id, source, source)}
 	}
-	body, err := json.Marshal(saveAccount(a, true))
-	if err != nil {
-		return err
-	}
-	return e.saveState(ctx, lease, k, k.saved, k.torn, []store.ReadEntry{{ID: id.String(), Body: body}})
+	settled := store.ReadEntry{ID: id.String(), Body: mustJSON(saveAccount(a, true))}
+	return e.saveState(ctx, lease, k, k.saved, k.torn, slices.Values([]store.ReadEntry{settled}))
 }
 
 // saveState keeps the checkpoint of st and the entries.
-func (e *Engine) saveState(ctx context.Context, lease store.Lease, k *Known, st directory.State, applying bool, entries []store.ReadEntry) error {
+func (e *Engine) saveState(ctx context.Context, lease store.Lease, k *Known, st directory.State, applying bool, entries iter.Seq[store.ReadEntry]) error {
 	checkpoint, err := json.Marshal(savedCheckpoint{st.Checkpoint, st.Depth})
 	if err != nil {
 		return err
@@ -263,34 +273,41 @@ func (e *Engine) saveState(ctx context.Context, lease store.Lease, k *Known, st 
 }
 
 // entriesTo are the entries that lead from what is saved to next.
-func (k *Known) entriesTo(next directory.State) (out []store.ReadEntry, err error) {
-	keep := func(group bool, id directory.EntryID, v any) {
-		e := store.ReadEntry{Group: group, ID: id.String()}
-		if v != nil {
-			body, merr := json.Marshal(v)
-			e.Body, err = body, errors.Join(err, merr)
+func (k *Known) entriesTo(next directory.State) iter.Seq[store.ReadEntry] {
+	return func(yield func(store.ReadEntry) bool) {
+		for was, a := range both(k.saved.Accounts, next.Accounts, func(a *directory.ReadAccount) directory.EntryID { return a.ID }) {
+			if e, changed := k.accountEntry(was, a); changed && !yield(e) {
+				return
+			}
 		}
-		out = append(out, e)
-	}
-	for was, a := range both(k.saved.Accounts, next.Accounts, func(a *directory.ReadAccount) directory.EntryID { return a.ID }) {
-		if a == nil {
-			keep(false, was.ID, nil)
-			continue
-		}
-		settled := k.settled[a.ID] && !a.Conflict.IsZero()
-		if was == nil || k.settled[a.ID] != settled || was != a && !equalAccounts(was, a) {
-			keep(false, a.ID, saveAccount(a, settled))
+		for was, g := range both(k.saved.Groups, next.Groups, func(g *directory.ReadGroup) directory.EntryID { return g.ID }) {
+			if e, changed := groupEntry(was, g); changed && !yield(e) {
+				return
+			}
 		}
 	}
-	for was, g := range both(k.saved.Groups, next.Groups, func(g *directory.ReadGroup) directory.EntryID { return g.ID }) {
-		switch {
-		case g == nil:
-			keep(true, was.ID, nil)
-		case was == nil, was != g && !equalGroups(was, g):
-			keep(true, g.ID, saveGroup(g))
-		}
+}
+
+// accountEntry is what to keep of an account, and whether that is new.
+func (k *Known) accountEntry(was, a *directory.ReadAccount) (store.ReadEntry, bool) {
+	if a == nil {
+		return store.ReadEntry{ID: was.ID.String()}, true
 	}
-	return out, err
+	settled := k.settled[a.ID] && !a.Conflict.IsZero()
+	if was != nil && k.settled[a.ID] == settled && (was == a || was.Equal(a)) {
+		return store.ReadEntry{}, false
+	}
+	return store.ReadEntry{ID: a.ID.String(), Body: mustJSON(saveAccount(a, settled))}, true
+}
+
+func groupEntry(was, g *directory.ReadGroup) (store.ReadEntry, bool) {
+	switch {
+	case g == nil:
+		return store.ReadEntry{Group: true, ID: was.ID.String()}, true
+	case was == g, was != nil && equalGroups(was, g):
+		return store.ReadEntry{}, false
+	}
+	return store.ReadEntry{Group: true, ID: g.ID.String(), Body: mustJSON(saveGroup(g))}, true
 }
 
 // both walks through two lists that ascend by id, and yields what has one id; nil
@@ -319,11 +336,6 @@ func both[T any](a, b []*T, id func(*T) directory.EntryID) iter.Seq2[*T, *T] {
 			}
 		}
 	}
-}
-
-func equalAccounts(a, b *directory.ReadAccount) bool {
-	return a.DN == b.DN && a.Login == b.Login && a.Display == b.Display && a.Email == b.Email && a.Primary == b.Primary &&
-		a.Disabler == b.Disabler && a.Expires.Equal(b.Expires) && a.Activity == b.Activity && slices.Equal(a.Values, b.Values) && a.Conflict == b.Conflict
 }
 
 func equalGroups(a, b *directory.ReadGroup) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -42,6 +43,62 @@ func (c *carrier) patiently(ctx context.Context, f func() error) error {
 		case <-time.After(overloadPause + rand.N(overloadPause)):
 		}
 	}
+}
+
+// learnUIDs finds how the store calls the accounts that only come into groups or
+// leave them: their steps do not say it.
+func (c *carrier) learnUIDs(ctx context.Context, l *lot) error {
+	asked := map[string]bool{}
+	ask := func(k link) {
+		if c.accountUID[k.account] == "" && c.unseen[k.account] == nil {
+			asked[k.account.String()] = true
+		}
+	}
+	for i := range c.steps.groups {
+		for k := range c.linksOf(&c.steps.groups[i]) {
+			if c.isUnseen(k.account) {
+				ask(k)
+			}
+		}
+	}
+	for _, links := range append(slices.Clip(l.severalLinks), l.single) {
+		for _, k := range links {
+			ask(k)
+		}
+	}
+	return c.e.st.Read(ctx, func(v *store.View) error {
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(asked)), uidsAtOnce) {
+			err := v.SourceAccounts(ctx, c.k.source, ids, func(a directory.Account) error {
+				id, err := directory.ParseEntryID(a.ExternalID)
+				c.accountUID[id] = a.UID
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// hidden does the memberships of accounts that nobody sees.
+func (c *carrier) hidden(ctx context.Context) error {
+	return abreastly(ctx, len(c.steps.groups), func(ctx context.Context, i int) error {
+		var some []link
+		for k := range c.linksOf(&c.steps.groups[i]) {
+			if !c.isUnseen(k.account) {
+				continue
+			}
+			if some = append(some, k); len(some) < linksAtOnce {
+				continue
+			}
+			if err := c.links(ctx, some); err != nil {
+				return err
+			}
+			some = some[:0]
+		}
+		return c.links(ctx, some)
+	})
 }
 
 // links does memberships group by group, some hundred at a time.
@@ -90,7 +147,7 @@ func (c *carrier) together(ctx context.Context, l *lot) error {
 		n := 0
 		for ; i < len(l.severalLinks) && (n == 0 || len(ops)+len(groups) < opsAtOnce); i++ {
 			if e := l.severalEdits[i]; e != nil {
-				ops = append(ops, c.accountOp(e))
+				ops = append(ops, c.accountOp(e, asWanted))
 			}
 			for _, k := range l.severalLinks[i] {
 				groups[k.group] = true

@@ -60,6 +60,9 @@ func (e *Engine) checkManual(m store.Manual) error {
 	if _, err := access.ParseCeiling(m.TokenCeiling); err != nil {
 		return &InvalidError{Says: err.Error()}
 	}
+	if m.Kind == access.Grant && m.Role == access.Superuser.String() && !m.All {
+		return invalid("superuser is global and takes no sites; leave them out")
+	}
 	if !m.All && len(m.Sites) == 0 && len(m.Labels) == 0 {
 		return invalid("a manual rule needs sites: ids, slugs, labels or all")
 	}

@@ -37,7 +37,8 @@ func (p PersonRef) Name() string {
 // follows the snapshot but is no part of it: no decision looks at a name.
 type names struct {
 	mu       sync.RWMutex
-	people   map[access.PersonID]PersonRef
+	people   map[access.PersonID]named
+	sources  [][]string                   // every set of sources that people have
 	byUID    map[string]access.PersonID   // a person's own, and those of his accounts
 	byLogin  map[string][]access.PersonID // by directory.Fold
 	tokens   map[access.TokenID]store.Token
@@ -47,12 +48,12 @@ type names struct {
 
 func newNames() *names {
 	return &names{
-		people: map[access.PersonID]PersonRef{}, byUID: map[string]access.PersonID{}, byLogin: map[string][]access.PersonID{},
+		people: map[access.PersonID]named{}, byUID: map[string]access.PersonID{}, byLogin: map[string][]access.PersonID{},
 		tokens: map[access.TokenID]store.Token{}, byDigest: map[string]access.TokenID{},
 	}
 }
 
-func (n *names) update(_ *picture, c changes, people []store.Person) {
+func (n *names) update(c changes, people []store.Person) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range people {
@@ -67,35 +68,75 @@ func (n *names) update(_ *picture, c changes, people []store.Person) {
 	}
 }
 
+// learn takes one of all people, who are too many to be kept until the snapshot
+// is made: a moment early, which no decision sees.
+func (n *names) learn(p store.Person) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.put(p)
+}
+
+// named is a PersonRef as it is kept: there may be very many, so its texts are
+// parts of one.
+type named struct {
+	text         string // UID, Login and Display
+	login, shown uint32 // where these begin
+	sources      uint32
+	kind         store.PersonKind
+}
+
 func (n *names) put(p store.Person) {
-	ref := PersonRef{ID: p.ID, UID: p.UID, Login: p.Login, Display: p.Display, Kind: p.Kind}
+	var sources []string
+	uids := ""
 	for _, a := range p.Accounts {
-		if !a.Deleted && !slices.Contains(ref.Sources, a.Source) {
-			ref.Sources = append(ref.Sources, a.Source)
+		if uids += a.UID; !a.Deleted && !slices.Contains(sources, a.Source) {
+			sources = append(sources, a.Source)
 		}
 	}
-	if old, ok := n.people[p.ID]; ok && old.Login != ref.Login {
+	whole := p.UID + p.Login + p.Display + uids
+	at := len(p.UID) + len(p.Login) + len(p.Display)
+	now := named{text: whole[:at], login: uint32(len(p.UID)), shown: uint32(len(p.UID) + len(p.Login)), sources: n.sourceSet(sources), kind: p.Kind}
+	login := whole[now.login:now.shown]
+	if old, ok := n.person(p.ID); ok && old.Login != login {
 		key := directory.Fold(old.Login)
 		if n.byLogin[key] = slices.DeleteFunc(n.byLogin[key], func(id access.PersonID) bool { return id == p.ID }); len(n.byLogin[key]) == 0 {
 			delete(n.byLogin, key)
 		}
 	}
-	n.people[p.ID] = ref
-	n.byUID[p.UID] = p.ID
+	n.people[p.ID] = now
+	n.byUID[whole[:len(p.UID)]] = p.ID
 	for _, a := range p.Accounts {
-		n.byUID[a.UID] = p.ID // moves with the account when it is linked elsewhere
+		n.byUID[whole[at:at+len(a.UID)]] = p.ID // moves with the account when it is linked elsewhere
+		at += len(a.UID)
 	}
-	if key := directory.Fold(ref.Login); key != "" && !slices.Contains(n.byLogin[key], p.ID) {
+	if key := directory.Fold(login); key != "" && !slices.Contains(n.byLogin[key], p.ID) {
 		n.byLogin[key] = append(n.byLogin[key], p.ID)
 	}
+}
+
+// sourceSet is where the sources stand among those of all people.
+func (n *names) sourceSet(sources []string) uint32 {
+	i := slices.IndexFunc(n.sources, func(s []string) bool { return slices.Equal(s, sources) })
+	if i < 0 {
+		i = len(n.sources)
+		n.sources = append(n.sources, sources)
+	}
+	return uint32(i)
+}
+
+func (n *names) person(id access.PersonID) (PersonRef, bool) {
+	p, ok := n.people[id]
+	if !ok {
+		return PersonRef{}, false
+	}
+	return PersonRef{ID: id, UID: p.text[:p.login], Login: p.text[p.login:p.shown], Display: p.text[p.shown:], Kind: p.kind, Sources: n.sources[p.sources]}, true
 }
 
 // PersonByID is a person's names.
 func (e *Engine) PersonByID(id access.PersonID) (PersonRef, bool) {
 	e.names.mu.RLock()
 	defer e.names.mu.RUnlock()
-	p, ok := e.names.people[id]
-	return p, ok
+	return e.names.person(id)
 }
 
 // FindPerson finds a person by id (UID), the id of one of his accounts (SCIM's
@@ -107,11 +148,15 @@ func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	defer e.names.mu.RUnlock()
 	n := e.names
 	if id, ok := n.byUID[who]; ok {
-		return n.people[id], nil
+		p, _ := n.person(id)
+		return p, nil
 	}
 	// A login may have a slash in it, so both readings are looked up: a source
 	// cannot shadow another's people by a login like "okta/ann".
-	found := n.withLogin(who)
+	var found []PersonRef
+	if !IsPublic(who) {
+		found = n.withLogin(who)
+	}
 	if source, login, ok := strings.Cut(who, "/"); ok {
 		found = append(found, slices.DeleteFunc(n.withLogin(login), func(p PersonRef) bool { return !slices.Contains(p.Sources, source) })...)
 	}
@@ -135,10 +180,18 @@ func (n *names) withLogin(login string) []PersonRef {
 	ids := n.byLogin[directory.Fold(login)]
 	found := make([]PersonRef, len(ids))
 	for i, id := range ids {
-		found[i] = n.people[id]
+		found[i], _ = n.person(id)
 	}
 	return found
 }
+
+// Public is how a question names whoever is not signed in. A person of this
+// login is found by SOURCE/login or id alone: an identity provider must not be
+// able to say what the public may do.
+const Public = "anonymous"
+
+// IsPublic reports whether who names the public.
+func IsPublic(who string) bool { return directory.Fold(who) == Public }
 
 // NearestLogin is the login most like who, or "". It is for "did you mean".
 func (e *Engine) NearestLogin(who string) string {

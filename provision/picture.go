@@ -246,14 +246,14 @@ func (e *Engine) advance(ctx context.Context) error {
 		}
 		var people []store.Person
 		if old == nil || next.compiled.asksMoreOfPeople(old.compiled) {
-			people, err = e.build(ctx, v, next)
+			err = e.build(ctx, v, next, e.names.learn)
 		} else {
 			people, err = e.step(ctx, v, old, next, c)
 		}
 		if err != nil {
 			return err
 		}
-		e.names.update(next, c, people)
+		e.names.update(c, people)
 		e.picture.Store(next)
 		e.holder.Set(next.snapshot, asked)
 		e.observed(old, next)
@@ -320,11 +320,11 @@ func (e *Engine) liveSet(m store.Mapping) (*mapping.Set, error) {
 
 var errStop = errors.New("stop")
 
-// build makes next's snapshot from all facts, and returns all people.
-func (e *Engine) build(ctx context.Context, v *store.View, next *picture) ([]store.Person, error) {
+// build makes next's snapshot from all facts, and shows each person.
+func (e *Engine) build(ctx context.Context, v *store.View, next *picture, show func(store.Person)) error {
 	all, err := readChanges(ctx, v, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f := access.Facts{Revision: next.revision, Catalogue: e.cfg().Catalogue, Sites: all.sites, Cohorts: next.compiled.cohorts}
 	for _, rules := range next.compiled.groups {
@@ -337,20 +337,18 @@ func (e *Engine) build(ctx context.Context, v *store.View, next *picture) ([]sto
 	for _, t := range all.tokens {
 		f.Tokens = append(f.Tokens, e.token(t))
 	}
-	var people []store.Person
 	var failed error
 	f.People = func(yield func(access.Person) bool) {
 		failed = v.People(ctx, next.compiled.query(0), func(p store.Person) error {
 			if !yield(next.compiled.person(p)) {
 				return errStop
 			}
-			p.Groups, p.Joined = nil, nil // the snapshot has them
-			people = append(people, p)
+			show(p)
 			return nil
 		})
 	}
 	next.snapshot, err = access.Build(f)
-	return people, errors.Join(failed, err)
+	return errors.Join(failed, err)
 }
 
 // step makes next's snapshot from old's and what changed, and returns the people

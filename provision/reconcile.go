@@ -81,6 +81,11 @@ func (e *Engine) Reconcile(ctx context.Context, by store.By, k *Known, r directo
 		return nil, err
 	}
 	r.Accounts, r.Groups = nil, nil // the delta has what is new; the rest need not wait for its end
+	for i := range delta.Groups {
+		if r.Full { // who joins is compared with the store; of a first run it is everybody in every group
+			delta.Groups[i].Added = nil
+		}
+	}
 	run := &reconciling{e: e, by: by, k: k, r: r, o: o, delta: delta}
 	out, err := run.do(ctx)
 	if err != nil {
@@ -183,60 +188,6 @@ func (r *reconciling) makePlan(ctx context.Context, only func(*accountStep) bool
 			return err
 		}
 	}
-}
-
-// load reads what the store has of the source: everything, or what the difference
-// is about.
-func (r *reconciling) load(ctx context.Context, v *store.View) (*stored, error) {
-	st := &stored{accounts: map[directory.EntryID]storedAccount{}, differ: map[directory.EntryID]directory.Account{}, groups: map[directory.EntryID]directory.Group{},
-		entry: map[directory.AccountID]directory.EntryID{}, everyone: r.everyone()}
-	if !st.everyone && r.delta.Empty() {
-		return st, nil
-	}
-	var only []string
-	if !st.everyone {
-		only = r.about()
-	}
-	err := v.SourceAccounts(ctx, r.k.source, only, func(a directory.Account) error {
-		if id, err := directory.ParseEntryID(a.ExternalID); err == nil {
-			st.put(id, a, r.delta.Next.Account(id), r.r.At)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	groups, err := v.SourceGroups(ctx, r.k.source)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range groups {
-		if id, err := directory.ParseEntryID(g.ExternalID); err == nil {
-			st.groups[id] = g
-		}
-	}
-	if !st.everyone {
-		ids := make([]directory.AccountID, 0, len(st.entry))
-		for id := range st.entry {
-			ids = append(ids, id)
-		}
-		st.of, err = v.GroupsOf(ctx, ids)
-		return st, err
-	}
-	st.members = make(map[directory.GroupID][]directory.EntryID, len(groups))
-	for _, g := range groups {
-		st.members[g.ID] = make([]directory.EntryID, 0, g.Members)
-	}
-	err = v.SourceMembers(ctx, r.k.source, func(g directory.GroupID, a directory.AccountID) error {
-		if id, ours := st.entry[a]; ours {
-			st.members[g] = append(st.members[g], id)
-		}
-		return nil
-	})
-	for _, ms := range st.members {
-		slices.SortFunc(ms, directory.EntryID.Compare)
-	}
-	return st, err
 }
 
 // everyone reports whether the whole source is compared: beside a full reading,

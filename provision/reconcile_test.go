@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -240,6 +241,32 @@ func TestNobodyIsSeenHalfChanged(t *testing.T) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// Who was disabled in a group that ends comes back without it.
+func TestWhoComesBackIsNotSeenInAGroupThatIsGone(t *testing.T) {
+	eachCorp(t, func(c *corp) {
+		c.limits = unlimited
+		ann := c.person("ann")
+		c.people[ann].disabled = true
+		old := c.team("Team-old", ann)
+		c.team("Team-new", ann)
+		c.sync(provision.SyncApplied)
+		c.people[ann].disabled = false
+		c.remove(old)
+		var seen []map[access.PersonID]string
+		_, err := c.try(c.ctx, provision.ReconcileOptions{Limits: unlimited, Progress: func(int, int) { seen = append(seen, c.picture()) }})
+		c.must(err)
+		after := c.picture()
+		for _, s := range seen {
+			if len(s) > 0 && !maps.Equal(s, after) {
+				c.t.Errorf("seen with %v, and is %v", s, after)
+			}
+		}
+		if len(after) != 1 || len(seen) == 0 {
+			c.t.Errorf("%v after %d steps", after, len(seen))
 		}
 	})
 }

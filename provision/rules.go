@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"grantbridge/access"
@@ -65,11 +67,11 @@ func (e *Engine) ParseMapping(name string, text []byte) (*mapping.Set, mapping.P
 func (e *Engine) env(p *picture) mapping.Env {
 	env := mapping.Env{
 		Catalogue: e.cfg().Catalogue, Sites: p.snapshot.AllSites(), Groups: inOrder(p.groups),
-		Zone: e.cfg().Zone, Now: e.cfg().Now(), Sources: []string{},
+		Zone: e.cfg().Zone, Now: e.cfg().Now(), Sources: append([]string{}, e.cfg().NewSources...),
 	}
-	for name := range p.sources {
-		env.Sources = append(env.Sources, name)
-	}
+	env.Sources = slices.AppendSeq(env.Sources, maps.Keys(p.sources))
+	slices.Sort(env.Sources)
+	env.Sources = slices.Compact(env.Sources)
 	return env
 }
 

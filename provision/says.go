@@ -47,6 +47,8 @@ func (t teller) says() string {
 		return fmt.Sprintf("%s is locked by an administrator.", who)
 	case access.Suspended:
 		return fmt.Sprintf("%s is suspended: an identity provider has deactivated the account.", who)
+	case access.Anonymous:
+		return fmt.Sprintf("%s may not %s.", who, may)
 	case access.UnknownSubject:
 		if t.asked.q.Token != "" {
 			return fmt.Sprintf("Token %s does not belong to %s.", t.asked.token.Name, who)
@@ -137,6 +139,9 @@ func (t teller) credential() string {
 
 // nearest is the smallest changes that would make it a yes, each a sentence.
 func (t teller) nearest() (out []string) {
+	if t.x.Code == access.Anonymous {
+		return []string{"sign in"}
+	}
 	session := slices.ContainsFunc(t.x.Nearest, func(c access.Change) bool { return c.Kind == access.UseSession })
 	for _, c := range t.x.Nearest {
 		says := t.change(c, session)

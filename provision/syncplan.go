@@ -72,6 +72,7 @@ type planner struct {
 	plan         *SyncPlan
 	next         directory.State
 	st           *stored
+	walk         func(group directory.EntryID) []directory.Membership
 	taken, other []SyncStep
 	steps        int
 }
@@ -88,7 +89,7 @@ func (p *planner) show(s SyncStep) {
 }
 
 func newSyncPlan(source string, s steps, next directory.State, st *stored, effect *mapping.Plan, new newcomers) *SyncPlan {
-	p := &planner{plan: &SyncPlan{Source: source, Effect: effect}, next: next, st: st}
+	p := &planner{plan: &SyncPlan{Source: source, Effect: effect}, next: next, st: st, walk: s.walk}
 	for i := range s.accounts {
 		p.show(p.account(&s.accounts[i]))
 	}
@@ -109,22 +110,22 @@ func newSyncPlan(source string, s steps, next directory.State, st *stored, effec
 }
 
 func (p *planner) account(s *accountStep) SyncStep {
-	out := SyncStep{Kind: s.kind.String(), Entry: s.entry, Name: s.want.Login, Evidence: s.evidence.String(), Why: s.why}
+	out := SyncStep{Kind: s.kind.String(), Entry: s.entry, Name: s.login(), Evidence: s.evidence.String(), Why: s.why}
 	c := &p.plan.Counts
 	switch {
 	case s.deleted:
 		c.Deleted++
-		out.Kind, out.Name = "deleted", s.have.Login
-	case s.have.ID == 0:
+		out.Kind = "deleted"
+	case s.have == nil:
 		c.Created++
-	case s.have.Active && !s.want.Active:
+	case s.ends():
 		c.Deactivated++
 		out.Kind = "deactivated"
-	case !s.have.Active && s.want.Active:
+	case !s.was() && s.active:
 		c.Reactivated++
 	default:
 		c.Edited++
-		if s.have.Login != s.want.Login {
+		if s.have.Login != s.login() {
 			c.Renamed++
 			out.Kind, out.Was = "renamed", s.have.Login
 		}
@@ -152,10 +153,7 @@ func (p *planner) group(s *groupStep) {
 		}
 		p.show(out)
 	}
-	for _, m := range s.join {
-		c.Joined++
-		p.show(SyncStep{Kind: "joined", Entry: m.Account, Name: p.login(m.Account), Group: s.want.Display, Via: p.names(m.Via), Evidence: directory.Seen.String()})
-	}
+	p.joins(s)
 	for _, r := range s.leave {
 		c.Left++
 		step := SyncStep{Kind: "left", Entry: r.Account, Name: p.login(r.Account), Group: s.want.Display, Via: p.names(r.Via), Evidence: r.Evidence.String()}
@@ -163,6 +161,21 @@ func (p *planner) group(s *groupStep) {
 			step.Why = "by a change of " + p.name(r.By)
 		}
 		p.show(step)
+	}
+}
+
+// joins finds the ways of those only who are shown.
+func (p *planner) joins(s *groupStep) {
+	p.plan.Counts.Joined += len(s.join)
+	shown := min(len(s.join), MaxSteps-len(p.other))
+	p.steps += len(s.join) - shown
+	if shown == 0 {
+		return
+	}
+	members := p.walk(s.entry)
+	for _, id := range s.join[:shown] {
+		i, _ := slices.BinarySearchFunc(members, id, func(m directory.Membership, id directory.EntryID) int { return m.Account.Compare(id) })
+		p.show(SyncStep{Kind: "joined", Entry: id, Name: p.login(id), Group: s.want.Display, Via: p.names(members[i].Via), Evidence: directory.Seen.String()})
 	}
 }
 
@@ -206,14 +219,17 @@ func hashSteps(source string, s steps, effect *mapping.Plan, new newcomers) stri
 	put("source", source)
 	for i := range s.accounts {
 		a := &s.accounts[i]
-		w := a.want
-		put("account", a.entry, a.have.UID, a.deleted, w.Login, w.Display, w.Email, w.Active, w.Values)
+		uid, w := "", a.want()
+		if a.have != nil {
+			uid = a.have.UID
+		}
+		put("account", a.entry, uid, a.deleted, w.Login, w.Display, w.Email, w.Active, w.Values)
 	}
 	for i := range s.groups {
 		g := &s.groups[i]
 		put("group", g.entry, g.have.UID, g.deleted, g.edited, g.want.Display, keyOfDN(g.want.DN))
 		for _, m := range g.join {
-			put("+", m.Account)
+			put("+", m)
 		}
 		left := make([]directory.EntryID, len(g.leave))
 		for i, r := range g.leave {

@@ -76,7 +76,7 @@ func (e *Engine) checkParent(t store.Token) error {
 	case !c.Ceiling(child.Ceiling).Within(c.Ceiling(parent.Ceiling)):
 		return invalid("token %s is limited to %s and cannot make one with ceiling %s", parent.Name, parent.Ceiling, child.Ceiling)
 	case parent.Sites != nil && (child.Sites == nil || slices.ContainsFunc(child.Sites, func(s access.SiteID) bool { return !slices.Contains(parent.Sites, s) })):
-		return invalid("token %s is limited to %d sites; the new token must name some of them", parent.Name, len(parent.Sites))
+		return invalid("token %s is limited to certain sites; the new token must name some of them", parent.Name)
 	case parent.Actions != nil && (child.Actions == nil || !child.Actions.Within(*parent.Actions)):
 		return invalid("token %s is limited in actions; the new token must name some of them", parent.Name)
 	case !parent.Expires.IsZero() && (child.Expires.IsZero() || child.Expires.After(parent.Expires)):

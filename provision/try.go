@@ -133,7 +133,7 @@ func (e *Engine) imagine(ctx context.Context, v *store.View, base *picture) (*ac
 		return nil, err
 	}
 	if next.compiled.asksMoreOfPeople(base.compiled) {
-		_, err = e.build(ctx, v, next)
+		err = e.build(ctx, v, next, func(store.Person) {})
 	} else {
 		_, err = e.step(ctx, v, base, next, c)
 	}

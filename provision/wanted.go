@@ -28,9 +28,9 @@ type docEmail struct {
 	Primary bool   `json:"primary"`
 }
 
-// wantAccount is the account as the store shall have it at the time.
-func wantAccount(a *directory.ReadAccount, at time.Time) directory.Account {
-	doc := accountDoc{UserName: a.Login, DisplayName: a.Display, Active: a.ActiveAt(at), DN: a.DN, DisabledBy: a.Disabler}
+// wantAccount is the account as the store shall have it.
+func wantAccount(a *directory.ReadAccount, active bool) directory.Account {
+	doc := accountDoc{UserName: a.Login, DisplayName: a.Display, Active: active, DN: a.DN, DisabledBy: a.Disabler}
 	out := directory.Account{ExternalID: a.ID.String(), Login: a.Login, Display: a.Display, Email: a.Email, Active: doc.Active}
 	value := func(path, text string) {
 		if text != "" {
@@ -82,19 +82,45 @@ func sameAsStored(want, have directory.Account) bool {
 		want.Active == have.Active && string(want.Doc) == string(have.Doc)
 }
 
-// accountStep is one account that changes.
+// accountStep is one account that changes. A first run has one for everybody.
 type accountStep struct {
 	entry    directory.EntryID
-	have     directory.Account // zero when it is created
-	want     directory.Account
+	have     *directory.Account     // nil when it is created
+	after    *directory.ReadAccount // nil when it is gone
+	active   bool                   // what it shall be
+	deleted  bool
+	joins    bool // of a new one: it has groups to come into (carrier)
 	kind     directory.DifferenceKind
 	evidence directory.Evidence
 	why      string
-	deleted  bool
 }
 
+// was reports whether the account is active before the step.
+func (s *accountStep) was() bool { return s.have != nil && s.have.Active }
+
 // ends reports whether the account stops giving anything.
-func (s *accountStep) ends() bool { return s.deleted || s.have.Active && !s.want.Active }
+func (s *accountStep) ends() bool { return s.deleted || s.was() && !s.active }
+
+// want is the account as it shall be. One that left what is read stays as it is,
+// but inactive.
+func (s *accountStep) want() (want directory.Account) {
+	switch {
+	case s.after != nil:
+		return wantAccount(s.after, s.active)
+	case !s.deleted:
+		want = *s.have
+		want.Active = s.active
+	}
+	return want
+}
+
+// login is what the account is called after the step, or was before it is gone.
+func (s *accountStep) login() string {
+	if s.after == nil {
+		return s.have.Login
+	}
+	return s.after.Login
+}
 
 // groupStep is one group that changes, or whose members do.
 type groupStep struct {
@@ -106,7 +132,7 @@ type groupStep struct {
 	why      string
 	edited   bool
 	deleted  bool
-	join     []directory.Membership
+	join     []directory.EntryID
 	leave    []directory.Removal
 }
 
@@ -115,48 +141,7 @@ type groupStep struct {
 type steps struct {
 	accounts []accountStep
 	groups   []groupStep
-}
-
-// stored is what the store has of a source, by entry: all of it, or what a
-// reading of changes is about.
-type stored struct {
-	accounts map[directory.EntryID]storedAccount
-	// differ are those of the accounts that are not as the directory wants them,
-	// whole: beside a full reading that found nothing new there are none.
-	differ   map[directory.EntryID]directory.Account
-	groups   map[directory.EntryID]directory.Group
-	entry    map[directory.AccountID]directory.EntryID
-	members  map[directory.GroupID][]directory.EntryID // ascending; when everything was asked
-	of       map[directory.AccountID][]directory.Ref   // else, of the accounts that are asked about
-	everyone bool
-}
-
-// storedAccount is what is kept of every account, of which there may be very
-// many.
-type storedAccount struct {
-	ID     directory.AccountID
-	Person int64
-	UID    string
-	Active bool
-	asIs   bool // it is as it shall be
-}
-
-// put adds an account; want is what it shall be, nil when it shall not be.
-func (st *stored) put(id directory.EntryID, a directory.Account, want *directory.ReadAccount, at time.Time) {
-	asIs := want != nil && want.Conflict.IsZero() && sameAsStored(wantAccount(want, at), a)
-	st.accounts[id] = storedAccount{a.ID, a.Person, a.UID, a.Active, asIs}
-	st.entry[a.ID] = id
-	if !asIs {
-		st.differ[id] = a
-	}
-}
-
-func (st *stored) isMember(g directory.GroupID, id directory.EntryID) bool {
-	if st.everyone {
-		_, in := slices.BinarySearchFunc(st.members[g], id, directory.EntryID.Compare)
-		return in
-	}
-	return slices.ContainsFunc(st.of[st.accounts[id].ID], func(r directory.Ref) bool { return r.Group == g })
+	walk     func(group directory.EntryID) []directory.Membership // by what way who joins comes into a group
 }
 
 // stepper makes steps from a difference.
@@ -165,7 +150,6 @@ type stepper struct {
 	st    *stored
 	at    time.Time
 	steps steps
-	walk  func(directory.EntryID) []directory.Membership
 	// deleting are accounts that end with their memberships, moved are those
 	// that are only out of sight.
 	deleting map[directory.EntryID]bool
@@ -174,7 +158,7 @@ type stepper struct {
 
 // stepsTo compares the store with what is believed after d.
 func stepsTo(d directory.Delta, st *stored, at time.Time) steps {
-	s := &stepper{d: d, st: st, at: at, walk: d.Next.Walk(), deleting: map[directory.EntryID]bool{}}
+	s := &stepper{d: d, st: st, at: at, steps: steps{walk: d.Next.Walk()}, deleting: map[directory.EntryID]bool{}}
 	noted := map[directory.EntryID]directory.AccountDifference{}
 	for _, a := range d.Accounts {
 		noted[a.ID()] = a
@@ -216,10 +200,9 @@ func stepsTo(d directory.Delta, st *stored, at time.Time) steps {
 }
 
 func (s *stepper) account(n directory.AccountDifference) {
-	step := accountStep{entry: n.ID(), kind: n.Kind, evidence: n.Evidence, why: n.Why}
-	stored, known := s.st.accounts[step.entry]
-	have := s.st.differ[step.entry]
-	step.have = have
+	step := accountStep{entry: n.ID(), after: n.After, kind: n.Kind, evidence: n.Evidence, why: n.Why}
+	stored, known := s.st.account(step.entry)
+	step.have = s.st.differ[step.entry]
 	switch {
 	case stored.asIs:
 		return
@@ -234,14 +217,14 @@ func (s *stepper) account(n directory.AccountDifference) {
 	case !n.After.Conflict.IsZero():
 		return
 	}
-	step.want = wantAccount(n.After, s.at)
+	step.active = n.After.ActiveAt(s.at)
 	switch {
 	case !known:
 		step.kind = directory.Created
-	case have.Active && !step.want.Active:
+	case step.ends():
 		step.kind, step.evidence = directory.Deactivated, directory.Flag
 		step.why = cmp.Or(step.why, n.After.Disabler, "expired")
-	case !have.Active && step.want.Active:
+	case !step.was() && step.active:
 		step.kind = directory.Reactivated
 	default:
 		step.kind = directory.Edited
@@ -253,8 +236,6 @@ func (s *stepper) account(n directory.AccountDifference) {
 // back, and is then the same; it is deactivated.
 func (s *stepper) gone(step accountStep) {
 	if strings.HasPrefix(step.why, "moved") {
-		step.want = step.have
-		step.want.Active = false
 		s.moved = append(s.moved, step.entry)
 		if !step.have.Active {
 			return
@@ -304,15 +285,18 @@ func (s *stepper) compare(step *groupStep, n directory.GroupDifference) {
 	for _, r := range n.Removed {
 		said[r.Account] = r
 	}
-	have := s.st.members[step.have.ID]
-	for _, m := range s.walk(step.entry) {
-		for len(have) > 0 && have[0].Compare(m.Account) < 0 {
+	have, want := s.st.members[step.have.ID], s.steps.walk(step.entry)
+	if len(have) == 0 {
+		step.join = make([]directory.EntryID, 0, len(want))
+	}
+	for _, m := range want {
+		for len(have) > 0 && s.st.accounts[have[0]].entry.Compare(m.Account) < 0 {
 			have = s.leaves(step, have, said)
 		}
-		if len(have) > 0 && have[0] == m.Account {
+		if len(have) > 0 && s.st.accounts[have[0]].entry == m.Account {
 			have = have[1:]
 		} else {
-			step.join = append(step.join, m)
+			step.join = append(step.join, m.Account)
 		}
 	}
 	for len(have) > 0 {
@@ -320,12 +304,13 @@ func (s *stepper) compare(step *groupStep, n directory.GroupDifference) {
 	}
 }
 
-func (s *stepper) leaves(step *groupStep, have []directory.EntryID, said map[directory.EntryID]directory.Removal) []directory.EntryID {
-	r, ok := said[have[0]]
+func (s *stepper) leaves(step *groupStep, have []int32, said map[directory.EntryID]directory.Removal) []int32 {
+	id := s.st.accounts[have[0]].entry
+	r, ok := said[id]
 	if !ok {
-		r = directory.Removal{Membership: directory.Membership{Account: have[0]}, Evidence: directory.Stated, By: step.entry}
+		r = directory.Removal{Membership: directory.Membership{Account: id}, Evidence: directory.Stated, By: step.entry}
 	}
-	if !s.deleting[have[0]] && r.Evidence.Removes() { // else it goes with its account
+	if !s.deleting[id] && r.Evidence.Removes() { // else it goes with its account
 		step.leave = append(step.leave, r)
 	}
 	return have[1:]
@@ -362,7 +347,7 @@ func (s *stepper) leaveAll() {
 func (s *stepper) filter(step *groupStep, n directory.GroupDifference) {
 	for _, m := range n.Added {
 		if !s.st.isMember(step.have.ID, m.Account) {
-			step.join = append(step.join, m)
+			step.join = append(step.join, m.Account)
 		}
 	}
 	for _, r := range n.Removed {

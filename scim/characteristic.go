@@ -51,13 +51,19 @@ func lacking(attrs []*attr, doc map[string]any) (out []*attr) {
 		v, ok := doc[a.name]
 		switch {
 		case a.parent == nil && (a.path == "id" || a.path == "schemas"): // ours
-		case a.required && a.mutability != "readOnly" && (!ok || v == nil || v == ""):
+		case a.required && a.mutability != "readOnly" && (!ok || blank(v)):
 			out = append(out, a)
 		case ok && a.complex():
 			out = append(out, lackingParts(a, v)...)
 		}
 	}
 	return out
+}
+
+// blank reports whether v says nothing that anybody could be known by.
+func blank(v any) bool {
+	s, text := v.(string)
+	return v == nil || text && strings.TrimSpace(s) == ""
 }
 
 func lackingParts(a *attr, v any) (out []*attr) {

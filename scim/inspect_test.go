@@ -293,6 +293,24 @@ func TestTheLogNeverDelaysAndNeverFails(t *testing.T) {
 	}
 }
 
+// TestALogStoppedWithAFullQueueLosesNothing: it is told to stop and woken at the
+// same time, often enough for either to come first.
+func TestALogStoppedWithAFullQueueLosesNothing(t *testing.T) {
+	h := openInspected(t, storetest.Open(t, "sqlite", store.Options{}), inspect.Config{})
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	const times, n = 20, 200
+	for range times {
+		for range n {
+			h.kept.Add(&inspect.Record{At: time.Now().Add(-time.Minute), Source: "okta", Method: "GET", Status: 200})
+		}
+		h.must(h.kept.Run(stopped))
+	}
+	if s := h.kept.Stats(); s.Written != times*n || s.Dropped != 0 {
+		t.Errorf("of %d requests: %+v", times*n, s)
+	}
+}
+
 func TestAStoppedLogHasWrittenWhatItWasGiven(t *testing.T) {
 	h := openInspected(t, storetest.Open(t, "sqlite", store.Options{}), inspect.Config{})
 	ctx, stop := context.WithCancel(t.Context())

@@ -471,3 +471,36 @@ func TestThePrimaryValueSorts(t *testing.T) {
 		}
 	})
 }
+
+func TestNoFilterIsEverLost(t *testing.T) {
+	h := onSQLite(t, scim.Config{})
+	h.user("alice")
+	for query, want := range map[string]float64{
+		`filter=userName+eq+%22a;b%22`:                          0,
+		`Filter=userName+eq+%22bob%22`:                          0,
+		`FILTER=userName+eq+%22alice%22&Count=5`:                1,
+		`filter=userName+eq+%22alice%22&`:                       1,
+		`filter=userName+eq+%22bob%22&filter=userName+eq+"bob"`: 0,
+	} {
+		if got := h.want(200, "GET", "/Users?"+query, "").get("totalResults"); got != want {
+			t.Errorf("%s finds %v, want %v", query, got, want)
+		}
+	}
+	for query, want := range map[string]string{
+		`filter=userName+eq+%22100%%22`:                               "%25",
+		`filter=userName+eq+%22bob%22&filter=userName+eq+%22alice%22`: "twice",
+		`%zz=1`: "%25",
+	} {
+		if r := h.want(400, "GET", "/Users?"+query, ""); !strings.Contains(r.text1("detail"), want) {
+			t.Errorf("%s: %s", query, r.text)
+		}
+	}
+}
+
+func TestNameOfSpacesIsNoName(t *testing.T) {
+	h := onSQLite(t, scim.Config{})
+	h.want(400, "POST", "/Users", `{"userName":" \t "}`)
+	h.want(400, "POST", "/Groups", `{"displayName":"  "}`)
+	id := h.user("alice")
+	h.want(400, "PATCH", "/Users/"+id, patch(`{"op":"replace","path":"userName","value":" "}`))
+}

@@ -68,9 +68,11 @@ func (c *call) serve() error {
 	if len(c.r.URL.RawQuery) > 4*maxFilter {
 		return refuse(http.StatusRequestURITooLong, "the query has %d bytes; send it to .search as a body", len(c.r.URL.RawQuery))
 	}
-	c.query = c.r.URL.Query()
 	do, err := c.find(path)
 	if err != nil {
+		return err
+	}
+	if c.query, err = readQuery(c.r.URL.RawQuery); err != nil {
 		return err
 	}
 	if err := c.acceptable(); err != nil {

@@ -10,27 +10,12 @@
 # runs as the user postgres, and its data is moved below /tmp when that user
 # cannot reach DIR.
 set -eu
-
-command=start
-if [ "${1:-}" = stop ] || [ "${1:-}" = start ]; then
-	command=$1
-	shift
-fi
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=${1:-$root/.cache/postgres}
+. "$(dirname "$0")/lib.sh"
+begin postgres "$@"
 port=${GRANTBRIDGE_POSTGRES_PORT:-21432}
-user=$(id -un)
 if [ "$user" = root ]; then
 	user=postgres
 fi
-
-as() {
-	if [ "$(id -un)" = "$user" ]; then
-		"$@"
-	else
-		(cd / && setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- env HOME=/tmp "$@")
-	fi
-}
 
 binaries() {
 	for d in /usr/lib/postgresql/*/bin; do
@@ -45,23 +30,11 @@ if [ -z "$bin" ]; then
 	if [ "$command" = stop ]; then
 		exit 0
 	fi
-	echo "installing postgresql-15" >&2
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql-15 >&2
+	packages postgresql-15
 	bin=$(binaries)
 fi
 
-mkdir -p "$dir"
-case "$dir" in
-"$root"/.cache/*) echo '*' >"$root/.cache/.gitignore" ;;
-esac
-if [ "$user" != "$(id -un)" ]; then
-	chown "$user" "$dir"
-fi
-if ! as test -w "$dir"; then
-	dir=/tmp/grantbridge-postgres-$(printf %s "$dir" | cksum | cut -d ' ' -f 1)
-	mkdir -p "$dir"
-	chown "$user" "$dir"
-fi
+place
 data=$dir/data
 
 if [ "$command" = stop ]; then

@@ -9,66 +9,33 @@
 # socket ldapi. cn=admin,dc=corp,dc=example writes and cn=reader reads without a
 # limit, both with the password secret; over ldapi, and with ca.pem and key.pem
 # as the client's certificate, everybody who binds EXTERNAL is cn=reader.
+# GRANTBRIDGE_SLAPD_KEYTAB is a keytab with the key of ldap/localhost, as kdc.sh
+# makes it; grantbridge, open and aes128, who bind GSSAPI, are cn=reader then,
+# and what binds them to TLS is checked.
 # Nothing is kept between starts. DIR defaults to .cache/slapd in the
 # repository. Started by root, the server runs as the user openldap, and its
 # data is moved below /tmp when that user cannot reach DIR.
 set -eu
-
-command=start
-if [ "${1:-}" = stop ] || [ "${1:-}" = start ]; then
-	command=$1
-	shift
-fi
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=${1:-$root/.cache/slapd}
+. "$(dirname "$0")/lib.sh"
+begin slapd "$@"
 port=${GRANTBRIDGE_SLAPD_PORT:-21389}
 tlsport=${GRANTBRIDGE_SLAPD_TLS_PORT:-21636}
-PATH=$PATH:/usr/sbin
-user=$(id -un)
+keytab=${GRANTBRIDGE_SLAPD_KEYTAB:-}
 
 if ! command -v slapd >/dev/null && [ "$command" = stop ]; then
 	exit 0
 fi
 if ! command -v slapd >/dev/null || ! command -v ldapsearch >/dev/null; then
-	echo "installing slapd and ldap-utils" >&2
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o DPkg::Lock::Timeout=600 slapd ldap-utils >&2
+	packages slapd ldap-utils
+fi
+if [ -n "$keytab" ] && ! ls /usr/lib/*/sasl2/libgssapiv2.so >/dev/null 2>&1; then
+	packages libsasl2-modules-gssapi-mit
 fi
 if [ "$user" = root ]; then
 	user=openldap
 fi
-
-as() {
-	if [ "$(id -un)" = "$user" ]; then
-		"$@"
-	else
-		(cd / && setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- "$@")
-	fi
-}
-
-mkdir -p "$dir"
-case "$dir" in
-"$root"/.cache/*) echo '*' >"$root/.cache/.gitignore" ;;
-esac
-if [ "$user" != "$(id -un)" ]; then
-	chown "$user" "$dir"
-fi
-if ! as test -w "$dir"; then
-	dir=/tmp/grantbridge-slapd-$(printf %s "$dir" | cksum | cut -d ' ' -f 1)
-	mkdir -p "$dir"
-	chown "$user" "$dir"
-fi
-
-running() {
-	[ -f "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null && [ "$(cat "/proc/$(cat "$dir/pid")/comm" 2>/dev/null)" = slapd ]
-}
-
-if running; then
-	pid=$(cat "$dir/pid")
-	kill -INT "$pid"
-	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.1
-	done
-fi
+place
+halt "$dir/pid" slapd
 rm -rf "$dir/data" "$dir/ldapi"
 if [ "$command" = stop ]; then
 	exit 0
@@ -84,6 +51,15 @@ fi
 
 suffix=dc=corp,dc=example
 as mkdir "$dir/data"
+sasl=
+if [ -n "$keytab" ]; then
+	install -o "$user" -m 600 "$keytab" "$dir/data/keytab"
+	printf '[libdefaults]\n\tdefault_realm = CORP.EXAMPLE\n' >"$dir/krb5.conf"
+	export KRB5_CONFIG="$dir/krb5.conf" KRB5_KTNAME="FILE:$dir/data/keytab" KRB5RCACHENAME="file2:$dir/data/replays"
+	sasl="sasl-host localhost
+sasl-cbinding tls-endpoint
+authz-regexp \"uid=(grantbridge|open|aes128)(,cn=corp.example)?,cn=gssapi,cn=auth\" \"cn=reader,$suffix\""
+fi
 cat >"$dir/slapd.conf" <<END
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -101,6 +77,7 @@ TLSCertificateKeyFile $dir/key.pem
 TLSVerifyClient try
 authz-regexp "o=acme co" "cn=reader,$suffix"
 authz-regexp "gidNumber=[0-9]+[+]uidNumber=[0-9]+,cn=peercred,cn=external,cn=auth" "cn=reader,$suffix"
+$sasl
 sizelimit size.soft=500 size.hard=1000 size.pr=1000
 threads 8
 database config

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Everything that must pass, against real servers: a private PostgreSQL, OpenLDAP
-# and SimpleSAMLphp on loopback with folders and ports of their own, started and
-# stopped here. nginx, Caddy and Debian's chromium are started by their tests.
+# Everything that must pass, against real servers: a private PostgreSQL, OpenLDAP,
+# Kerberos KDC and SimpleSAMLphp on loopback with folders and ports of their own,
+# started and stopped here. nginx, Caddy and Debian's chromium are started by
+# their tests.
 #
 # With GRANTBRIDGE_ALL=1 a private Samba, too, as an Active Directory.
 #
@@ -21,12 +22,13 @@ fi
 
 go vet ./...
 
-if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd /usr/share/simplesamlphp /usr/sbin/nginx /usr/bin/caddy /usr/bin/chromium >/dev/null 2>&1; then
+if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/slapd /usr/sbin/krb5kdc /usr/share/simplesamlphp /usr/sbin/nginx /usr/bin/caddy /usr/bin/chromium >/dev/null 2>&1; then
 	apt-get update -q >&2 # an image's package lists are empty or old
 fi
-trap 'for server in postgres slapd simplesamlphp ${samba:+samba}; do scripts/$server.sh stop 2>/dev/null || true; done' EXIT
+trap 'for server in postgres slapd kdc simplesamlphp ${samba:+samba}; do scripts/$server.sh stop 2>/dev/null || true; done' EXIT
 dsn=$(scripts/postgres.sh)
-slapd=$(scripts/slapd.sh)
+kdc=$(scripts/kdc.sh)
+slapd=$(GRANTBRIDGE_SLAPD_KEYTAB="$kdc/ldap.keytab" scripts/slapd.sh)
 simplesamlphp=$(scripts/simplesamlphp.sh)
 samba=
 if [ "${GRANTBRIDGE_ALL:-}" = 1 ]; then
@@ -40,6 +42,6 @@ done
 
 # GRANTBRIDGE_REQUIRE_SERVERS makes a test that misses its server fail; without
 # it, it skips.
-GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" GRANTBRIDGE_TEST_SLAPD="$slapd" \
+GRANTBRIDGE_REQUIRE_SERVERS=1 GRANTBRIDGE_TEST_POSTGRES="$dsn" GRANTBRIDGE_TEST_SLAPD="$slapd" GRANTBRIDGE_TEST_KDC="$kdc" \
 	GRANTBRIDGE_TEST_SIMPLESAMLPHP="$simplesamlphp" GRANTBRIDGE_TEST_SAMBA="$samba" \
 	go test -timeout 25m ${GOTESTFLAGS:-} ./...

@@ -28,6 +28,7 @@ type dialect struct {
 	clock       string
 	contains    string
 	endswith    string
+	replan      string // has a transaction's statements planned by the rows there are now; "" where they are anyway
 	rowset      func(n int, cols []column) string
 	cache       sync.Map // text -> *translated
 }
@@ -94,6 +95,7 @@ var postgresDialect = &dialect{
 	clock:       "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
 	contains:    "strpos(${1}, ${2}) > 0",
 	endswith:    "right(${1}, length(${2})) = ${2}",
+	replan:      "SET LOCAL plan_cache_mode = force_custom_plan",
 	rowset: func(n int, cols []column) string {
 		var args, names []string
 		for i, c := range cols {

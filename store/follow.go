@@ -28,6 +28,11 @@ func (s *Store) Follow(ctx context.Context, since int64, f func(*View) error) er
 	if since > 0 {
 		stmts = append(stmts, stmt{text: changedPeople, args: []any{since}, each: collect(&a.people, scanID)})
 	}
+	// A plan kept from when a table was small can take minutes, and everybody
+	// who asks for a decision waits for the follower.
+	if replan := s.eng.dialect().replan; replan != "" {
+		stmts = append([]stmt{{text: replan}}, stmts...)
+	}
 	c, done, err := s.eng.snapshot(ctx, stmts...)
 	if err != nil {
 		return s.callers(ctx, err)

@@ -42,29 +42,6 @@ func (s *Store) Spend(ctx context.Context, keys []string, until, _ time.Time) (s
 	return -1, s.callers(ctx, w.commit(ctx))
 }
 
-// EndSessionsOnce spends a ticket as Spend does and ends sessions as EndSessions
-// does, both or neither: a logout that failed can be sent again, one that was
-// done cannot. It reports whether the ticket was unused.
-func (s *Store) EndSessionsOnce(ctx context.Context, ticket string, until time.Time, ids []string, by string, now time.Time) (first bool, err error) {
-	if err := checkTexts(append([]string{ticket, by}, ids...)...); err != nil {
-		return false, err
-	}
-	w, err := s.eng.begin(ctx)
-	if err != nil {
-		return false, s.callers(ctx, err)
-	}
-	err = w.run(ctx, stmt{text: `INSERT INTO spent (ticket, until) VALUES ($1, $2) ON CONFLICT (ticket) DO NOTHING RETURNING until`,
-		args: []any{ticket, micros(until)}, each: func(row) error { first = true; return nil }})
-	if err != nil || !first {
-		w.rollback()
-		return false, s.callers(ctx, err)
-	}
-	if err := w.commit(ctx, endSessions(ids, by, now, nil)); err != nil {
-		return false, s.callers(ctx, err)
-	}
-	return true, nil
-}
-
 // Mark keeps marks until then at least: unlike a ticket, a mark may be set again,
 // and lasts as long as the longest.
 func (s *Store) Mark(ctx context.Context, keys []string, until time.Time) error {

@@ -70,6 +70,7 @@ func (f *textFile) Close() error               { return nil }
 // schemaDB is a database as goose wants it.
 func schemaDB(dsn string) (*sql.DB, error) {
 	if path, ok := sqlitePath(dsn); ok {
+		private(path)
 		return sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)")+"&_txlock=immediate")
 	}
 	if !isPostgres(dsn) {
@@ -215,10 +216,27 @@ func keepCopy(ctx context.Context, db *sql.DB, dsn string, have int64) error {
 	if _, err := os.Stat(to); err == nil {
 		return nil
 	}
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
+	if err := copySQLite(ctx, db, to); err != nil {
 		return fmt.Errorf("keep a copy of %s: %w", file, err)
 	}
 	return nil
+}
+
+// copySQLite writes a consistent copy to a new file. One that was cut short does
+// not bear its name.
+func copySQLite(ctx context.Context, db *sql.DB, file string) error {
+	if i, err := os.Stat(file); err == nil && i.Size() > 0 {
+		return fmt.Errorf("%s is there already", file)
+	}
+	part := file + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	private(part)
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
+		return err
+	}
+	return os.Rename(part, file)
 }
 
 // MigrationStatus lists the migrations and when each was applied.
@@ -261,7 +279,7 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 		return err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
+	if err := copySQLite(ctx, db, file); err != nil {
 		return fmt.Errorf("back up %s to %s: %w", from, file, err)
 	}
 	return nil

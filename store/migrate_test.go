@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+
+	"grantbridge/directory"
 )
 
 // testServer is the address of the test server; without one the test is left out.
@@ -97,6 +100,33 @@ func TestSQLiteIsCopiedBeforeItIsMigrated(t *testing.T) {
 	}
 }
 
+func TestNobodyElseReadsANewFile(t *testing.T) {
+	ctx, file := context.Background(), filepath.Join(t.TempDir(), "grants.db")
+	s, err := Open(ctx, "sqlite:"+file, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Do(ctx, By{}, &PutSource{Source: Source{Name: "okta"}}); err != nil {
+		t.Fatal(err)
+	}
+	// What a copy that was cut short has left is in nobody's way.
+	if err := os.WriteFile(file+".copy.part", []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Backup(ctx, file+".copy"); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{file, file + "-wal", file + "-shm", file + ".copy"} {
+		if i, err := os.Stat(f); err != nil || i.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want -rw-------", f, i.Mode(), err)
+		}
+	}
+	if err := s.Backup(ctx, file+".copy"); err == nil || !strings.Contains(err.Error(), "there already") {
+		t.Errorf("a copy over another: %v", err)
+	}
+}
+
 func TestManyMayOpenAFreshFileAtOnce(t *testing.T) {
 	dsn := "sqlite:" + filepath.Join(t.TempDir(), "grants.db")
 	var wg sync.WaitGroup
@@ -148,19 +178,25 @@ func TestBackupIsAWholeStore(t *testing.T) {
 	}
 }
 
-func TestPostgresIsNotMigratedUnasked(t *testing.T) {
-	dsn := testServer(t)
+// freshSchema is the address of an empty schema of the test's PostgreSQL.
+func freshSchema(t *testing.T, name string) (dsn string) {
+	t.Helper()
+	dsn = testServer(t)
 	db, err := schemaDB(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, text := range []string{"DROP SCHEMA IF EXISTS unasked CASCADE", "CREATE SCHEMA unasked"} {
+	for _, text := range []string{"DROP SCHEMA IF EXISTS " + name + " CASCADE", "CREATE SCHEMA " + name} {
 		if _, err := db.Exec(text); err != nil {
 			t.Fatal(err)
 		}
 	}
-	dsn += "&search_path=unasked"
+	return dsn + "&search_path=" + name
+}
+
+func TestPostgresIsNotMigratedUnasked(t *testing.T) {
+	dsn := freshSchema(t, "unasked")
 	if _, err := Open(context.Background(), dsn, Options{}); !errors.Is(err, ErrSchema) {
 		t.Errorf("got %v, want ErrSchema", err)
 	}
@@ -210,4 +246,73 @@ func TestOverloadRefusesWhatWaitsTooLong(t *testing.T) {
 	if _, err := s.Do(ctx, By{}, &PutSource{Source: Source{Name: "okta"}}); err != nil {
 		t.Error(err)
 	}
+}
+
+// withoutMigrations takes the steps from that number on out of the schema, until
+// back is called.
+func withoutMigrations(t *testing.T, from string) (back func()) {
+	t.Helper()
+	whole, fewer := migrations, fstest.MapFS{}
+	names, err := fs.Glob(whole, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		text, err := fs.ReadFile(whole, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n < from {
+			fewer[n] = &fstest.MapFile{Data: text}
+		}
+	}
+	migrations = fewer
+	back = func() { migrations = whole }
+	t.Cleanup(back)
+	return back
+}
+
+func TestSubjectsThatWereThereBeforeCountFromTheMigration(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		subjectsBefore(t, "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
+	})
+	t.Run("postgres", func(t *testing.T) { subjectsBefore(t, freshSchema(t, "before")) })
+}
+
+func subjectsBefore(t *testing.T, dsn string) {
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := withoutMigrations(t, "0007")
+	s, err := Open(ctx, dsn, Options{Migrate: true})
+	must(err)
+	_, err = s.Do(ctx, By{}, &PutSource{Source: Source{Name: "okta"}})
+	must(err)
+	for _, external := range []string{"saml:nameid:a@x.example", "00u1", "saml:nameid:linked"} {
+		_, err = s.Do(ctx, By{}, &ChangeAccount{Change: &directory.AccountChange{Source: "okta", Edit: func(directory.Account) (directory.Account, error) {
+			return directory.Account{ExternalID: external, Login: external, Active: true, Doc: []byte("{}")}, nil
+		}}})
+		must(err)
+	}
+	must(s.apart(ctx, stmt{text: `INSERT INTO subjects (source, subject, account, rev) VALUES ('okta', 'nameid:linked', 2, 1)`}))
+	must(s.Close())
+	back()
+	_, err = Migrate(ctx, dsn)
+	must(err)
+	s, err = Open(ctx, dsn, Options{})
+	must(err)
+	defer s.Close()
+	must(s.Read(ctx, func(v *View) error {
+		for subject, known := range map[string]bool{"nameid:a@x.example": true, "nameid:linked": true, "nameid:00u1": false, "u1": false} {
+			last, err := v.SubjectUsed(ctx, "okta", subject)
+			if err != nil || last.IsZero() == known {
+				t.Errorf("%s was last here at %v (%v)", subject, last, err)
+			}
+		}
+		return nil
+	}))
 }

@@ -39,6 +39,9 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	params := config.ConnConfig.RuntimeParams
 	def(params, "application_name", "grantbridge")
 	def(params, "timezone", "UTC")
+	// A store's pages are in memory or on a disk without a head; planned for one
+	// with, a few thousand look-ups by key become a reading of everybody.
+	def(params, "random_page_cost", "1.1")
 	// Readers mostly wait for round trips, so their number is not that of the
 	// cores: with four, 64 requests at once waited for each other.
 	config.MaxConns = max(config.MaxConns, 16, int32(4*runtime.GOMAXPROCS(0)))
@@ -46,7 +49,7 @@ func openPostgres(ctx context.Context, dsn string) (*postgresEngine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	e := &postgresEngine{config: config.ConnConfig.Copy(), pool: pool, mu: make(chan struct{}, 1), study: study{next: studyFirst}}
+	e := &postgresEngine{config: config.ConnConfig.Copy(), pool: pool, mu: make(chan struct{}, 1), study: study{tables: map[string]*growth{}}}
 	// A process that is stopped while it holds the head must not hold it for long.
 	def(e.config.RuntimeParams, "idle_in_transaction_session_timeout", "30s")
 	def(e.config.RuntimeParams, "lock_timeout", "10s")

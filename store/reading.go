@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -32,21 +33,30 @@ type ReadEntry struct {
 	Body  []byte
 }
 
-// entriesAtOnce is how many entries are written in a transaction.
-const entriesAtOnce = 4000
+// entriesAtOnce and entryBytesAtOnce are how many entries, and of what length,
+// are written in a transaction.
+const (
+	entriesAtOnce    = 4000
+	entryBytesAtOnce = 4 << 20
+)
 
 // SaveReadState keeps the state of a source's directory, and the entries that
 // have changed. It is done under the lease, else ErrFenced. Many entries are
 // written in several transactions, the state in the last one: until then the old
 // checkpoint stands, and Applying.
-func (s *Store) SaveReadState(ctx context.Context, l Lease, st ReadState, entries []ReadEntry) error {
-	for len(entries) > entriesAtOnce {
-		if err := s.underLease(ctx, l, entryStmts(st.Source, entries[:entriesAtOnce])...); err != nil {
-			return err
+func (s *Store) SaveReadState(ctx context.Context, l Lease, st ReadState, entries iter.Seq[ReadEntry]) error {
+	var some []ReadEntry
+	size := 0
+	for e := range entries {
+		if len(some) == entriesAtOnce || size > entryBytesAtOnce {
+			if err := s.underLease(ctx, l, entryStmts(st.Source, some)...); err != nil {
+				return err
+			}
+			some, size = some[:0], 0
 		}
-		entries = entries[entriesAtOnce:]
+		some, size = append(some, e), size+len(e.Body)
 	}
-	return s.underLease(ctx, l, append(entryStmts(st.Source, entries), stmt{text: `
+	return s.underLease(ctx, l, append(entryStmts(st.Source, some), stmt{text: `
 		INSERT INTO ldap_sources (source, checkpoint, applying, version) VALUES ($1, $2, $3, 1)
 		ON CONFLICT (source) DO UPDATE SET checkpoint = excluded.checkpoint, applying = excluded.applying,
 			version = ldap_sources.version + 1`,

@@ -9,7 +9,8 @@ import (
 	"grantbridge/directory"
 )
 
-// Sessions are side state: no revision and no audit entry. What ends them — an
+// Sessions are side state: no revision and no audit entry, but for who revokes
+// them (RevokeSessions). What ends them — an
 // account deactivated, a person locked, a source disabled — is a fact that is
 // read together with the session, so that nothing has to be swept.
 
@@ -99,22 +100,20 @@ func (s *Store) RaiseSession(ctx context.Context, old []byte, n Session) (done b
 	return done && err == nil, err
 }
 
-// EndSessions ends the live ones of these sessions and returns how many it ended.
+// EndSessions ends the live ones of these sessions and returns how many it ended:
+// for who signs himself out. RevokeSessions is for everything else.
 func (s *Store) EndSessions(ctx context.Context, ids []string, by string, now time.Time) (ended int, err error) {
 	if err := checkTexts(append(ids, by)...); err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	if err := s.apart(ctx, endSessions(ids, by, now, func(row) error { ended++; return nil })); err != nil {
+	err = s.apart(ctx, stmt{text: `
+		UPDATE sessions SET ended = $1, ended_by = $2
+		WHERE ended = 0 AND id IN (SELECT r.id FROM rowset($3, id text) r) RETURNING id`,
+		args: []any{micros(now), by, ids}, each: func(row) error { ended++; return nil }})
+	if err != nil {
 		return 0, err
 	}
 	return ended, nil
-}
-
-func endSessions(ids []string, by string, now time.Time, each func(row) error) stmt {
-	return stmt{text: `
-		UPDATE sessions SET ended = $1, ended_by = $2
-		WHERE ended = 0 AND id IN (SELECT r.id FROM rowset($3, id text) r) RETURNING id`,
-		args: []any{micros(now), by, ids}, each: each}
 }
 
 // Session finds the session of a handle by its digest, with the facts that may

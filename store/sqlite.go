@@ -24,7 +24,9 @@ type sqliteEngine struct {
 	path    string
 	mu      chan struct{} // held by who has the writing connection
 	w       *sqliteConn
-	readers chan *sqliteConn
+	readers chan struct{} // held by who reads
+	idleMu  sync.Mutex
+	idle    []*sqliteConn // that read; the last used one is used next
 	closed  sync.Once
 	done    chan struct{}
 }
@@ -51,20 +53,26 @@ func sqliteDSN(path string, more ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
+// private makes a new file for its owner alone: a store knows people by name. SQLite
+// gives the rights of the file to those that it puts beside it. What is there
+// already stays as it is, and what cannot be made, SQLite says.
+func private(path string) {
+	if f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err == nil {
+		_ = f.Close()
+	}
+}
+
 func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	if path == "" {
 		return nil, errors.New("open store: the file's name is missing in sqlite:FILE")
 	}
+	private(path)
 	db, err := sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-32768)"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	n := max(4, 2*runtime.GOMAXPROCS(0))
-	e := &sqliteEngine{db: db, path: path, mu: make(chan struct{}, 1), readers: make(chan *sqliteConn, n), done: make(chan struct{})}
-	for range n {
-		e.readers <- nil
-	}
-	return e, nil
+	return &sqliteEngine{db: db, path: path, mu: make(chan struct{}, 1), readers: make(chan struct{}, n), done: make(chan struct{})}, nil
 }
 
 func (e *sqliteEngine) dialect() *dialect                   { return sqliteDialect }
@@ -80,9 +88,10 @@ func (e *sqliteEngine) close() error {
 			e.w.close()
 		}
 		for range cap(e.readers) {
-			if c := <-e.readers; c != nil {
-				c.close()
-			}
+			e.readers <- struct{}{}
+		}
+		for c := e.reader(); c != nil; c = e.reader() {
+			c.close()
 		}
 		err = e.db.Close()
 	})
@@ -343,21 +352,46 @@ func (w *sqliteWriter) rollback() {
 	<-w.e.mu
 }
 
+// reader takes an idle connection that reads, or nil when there is none. It is the
+// one that was used last: each has a page cache of its own, which one after the
+// other would fill.
+func (e *sqliteEngine) reader() *sqliteConn {
+	e.idleMu.Lock()
+	defer e.idleMu.Unlock()
+	n := len(e.idle)
+	if n == 0 {
+		return nil
+	}
+	c := e.idle[n-1]
+	e.idle = e.idle[:n-1]
+	return c
+}
+
+// giveBack ends the use of a connection that reads; nil is one that was lost.
+func (e *sqliteEngine) giveBack(c *sqliteConn) {
+	if c != nil {
+		e.idleMu.Lock()
+		e.idle = append(e.idle, c)
+		e.idleMu.Unlock()
+	}
+	<-e.readers
+}
+
 func (e *sqliteEngine) snapshot(ctx context.Context, stmts ...stmt) (conn, func(), error) {
-	var c *sqliteConn
 	select {
-	case c = <-e.readers:
+	case e.readers <- struct{}{}:
 	case <-e.done:
 		return nil, nil, errClosed
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
+	c := e.reader()
 	err := patiently(ctx, func() (err error) {
 		if c == nil {
 			if c, err = e.connect(ctx); err != nil {
 				return err
 			}
-			if err = c.exec(ctx, "PRAGMA query_only = 1"); err != nil {
+			if err = errors.Join(c.exec(ctx, "PRAGMA query_only = 1"), c.exec(ctx, "PRAGMA cache_size = -8192")); err != nil {
 				return err
 			}
 		}
@@ -374,14 +408,14 @@ func (e *sqliteEngine) snapshot(ctx context.Context, stmts ...stmt) (conn, func(
 			c.close()
 			c = nil
 		}
-		e.readers <- c
+		e.giveBack(c)
 	}
 	if err != nil {
 		if c != nil {
 			c.close()
 			c = nil
 		}
-		e.readers <- nil
+		e.giveBack(c)
 		return nil, nil, err
 	}
 	return c, done, nil

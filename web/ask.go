@@ -100,6 +100,8 @@ func (a *asker) findSubject(e entity) subject {
 	case "user":
 		ref, err := a.d.engine.FindPerson(e.ID)
 		switch {
+		case provision.IsPublic(e.ID):
+			return subject{credential: access.Credential{Kind: access.AnonymousCredential}}
 		case errors.Is(err, provision.ErrAmbiguous):
 			return subject{says: "the login names more than one person; ask by SOURCE/login or by the person's id"}
 		case err != nil:
@@ -239,11 +241,15 @@ func (a *asker) incomplete(q question, says string) evaluation {
 // reasonAdmin is the sentence that names rules and groups. It is left out when
 // the model has moved on since the decision was made.
 func (a *asker) reasonAdmin(ctx context.Context, r access.Request, d access.Decision) *reason {
-	ref, ok := a.d.engine.PersonByID(r.Person)
-	if !ok {
-		return nil
+	who := provision.Public
+	if r.Credential.Kind != access.AnonymousCredential {
+		ref, ok := a.d.engine.PersonByID(r.Person)
+		if !ok {
+			return nil
+		}
+		who = ref.UID
 	}
-	q := provision.Question{Who: ref.UID, What: a.snap.Catalogue().Name(r.Action), Site: strconv.FormatInt(int64(r.Site), 10), At: r.At}
+	q := provision.Question{Who: who, What: a.snap.Catalogue().Name(r.Action), Site: strconv.FormatInt(int64(r.Site), 10), At: r.At}
 	if r.Credential.Kind == access.TokenCredential {
 		q.Token = strconv.FormatInt(int64(r.Credential.Token), 10)
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	// Replay says what a kept SCIM request would do now; nil has none.
 	// store.ErrNotFound, or a *provision.InvalidError when it cannot be replayed.
 	Replay func(ctx context.Context, id int64) (any, error)
+	// NewAccount makes accounts of sign-ins that are approved; nil approves none.
+	NewAccount provision.NewAccount
 }
 
 // door is the handler with what it depends on.
@@ -92,6 +94,14 @@ func (d *door) table() []route {
 		{"GET", "/api/v1/plans/{id}", d.plan},
 		{"POST", "/api/v1/plans/{id}/apply", d.applyPlan},
 		{"POST", "/api/v1/plans/{id}/discard", d.discardPlan},
+		{"GET", "/api/v1/sessions", d.sessions},
+		{"POST", "/api/v1/sessions/revoke", d.revokeSessions},
+		{"GET", "/api/v1/login/pending", d.pendingSignIns},
+		{"POST", "/api/v1/login/approve", d.approveSignIn},
+		{"POST", "/api/v1/login/link", d.linkSignIn},
+		{"POST", "/api/v1/login/refuse", d.refuseSignIn},
+		{"GET", "/api/v1/login/traces", d.traces},
+		{"GET", "/api/v1/login/traces/{words}", d.trace},
 		{"GET", openAPIPath, d.openAPI},
 		{"GET", "/healthz", d.health},
 		{"GET", "/readyz", d.ready},

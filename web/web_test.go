@@ -86,6 +86,25 @@ func TestALoginOfTwoPeopleIsNobody(t *testing.T) {
 	}
 }
 
+func TestThePublicIsNobodysLogin(t *testing.T) {
+	w := newWorld(t)
+	if got := w.ask("pep", "anonymous", "view", "1"); *got.Decision || got.Context.Code != "anonymous" || got.Context.Effective != "noaccess" {
+		t.Errorf("got %v %+v, want no, anonymous", *got.Decision, got.Context)
+	}
+	id := w.person("okta", "Anonymous")
+	w.group("okta", "Writers", id)
+	if got := w.ask("pep", "anonymous", "view", "1"); *got.Decision || got.Context.Code != "anonymous" {
+		t.Errorf("an identity provider speaks for the public: %v %+v", *got.Decision, got.Context)
+	}
+	if got := w.ask("pep", "okta/Anonymous", "view", "1"); got.Context.Code == "anonymous" || got.Context.Code == "unknown_subject" {
+		t.Errorf("the person of that login is not found: %+v", got.Context)
+	}
+	names := read[found](t, w.post("pep", "/access/v1/search/subject", object(`"subject":{"type":"user"}`, writing, record1))).names()
+	if slices.Contains(names, "user:anonymous") || slices.Contains(names, "user:Anonymous") {
+		t.Errorf("a search names the public for a person: %s", names)
+	}
+}
+
 func TestReasonsForUsersNameNobody(t *testing.T) {
 	w := newWorld(t)
 	for _, q := range [][3]string{{"alice", "write", "1"}, {"bob", "write", "1"}, {"token:alice-view", "write", "1"}, {"token:hal-inherit", "write", "1"}} {

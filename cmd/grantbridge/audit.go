@@ -24,10 +24,27 @@ type entryRow struct {
 	store.Entry
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
+	// Logins are those of the people that the entry concerns, as they are now.
+	Logins []string `json:"logins,omitempty"`
 }
 
-func rowOfEntry(e store.Entry) entryRow {
-	return entryRow{e, json.RawMessage(e.Before), json.RawMessage(e.After)}
+func (b *bridge) rowOfEntry(e store.Entry) entryRow {
+	r := entryRow{Entry: e, Before: json.RawMessage(e.Before), After: json.RawMessage(e.After)}
+	for _, id := range e.People {
+		if p, ok := b.PersonByID(id); ok && p.Login != "" {
+			r.Logins = append(r.Logins, p.Login)
+		}
+	}
+	return r
+}
+
+// concerns names the first people of an entry.
+func (r entryRow) concerns() string {
+	const most = 3
+	if n := len(r.Logins); n > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(r.Logins[:most], ", "), n-most)
+	}
+	return orDash(strings.Join(r.Logins, ", "))
 }
 
 // auditFlags pick entries.
@@ -92,7 +109,7 @@ func (a *app) auditSearchCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.listEntries(entries)
+				return a.listEntries(b, entries)
 			})
 		},
 	}
@@ -109,12 +126,13 @@ var entryColumns = []column[entryRow]{
 	{"TARGET", func(e entryRow) string { return e.Target }},
 	{"REASON", func(e entryRow) string { return orDash(e.Reason) }},
 	{"TICKET", func(e entryRow) string { return orDash(e.Ticket) }},
+	{"CONCERNS", entryRow.concerns},
 }
 
-func (a *app) listEntries(entries []store.Entry) error {
+func (a *app) listEntries(b *bridge, entries []store.Entry) error {
 	rows := make([]entryRow, len(entries))
 	for i, e := range entries {
-		rows[i] = rowOfEntry(e)
+		rows[i] = b.rowOfEntry(e)
 	}
 	return list(a, rows, entryColumns...)
 }
@@ -149,7 +167,7 @@ func (a *app) auditExport(ctx context.Context, b *bridge, v *store.View, f audit
 			return err
 		}
 		if a.format == asJSONL {
-			err = a.listEntries(page)
+			err = a.listEntries(b, page)
 		} else {
 			all = append(all, page...)
 		}
@@ -164,7 +182,7 @@ func (a *app) auditExport(ctx context.Context, b *bridge, v *store.View, f audit
 	if a.format == asJSONL {
 		return nil
 	}
-	return a.listEntries(all)
+	return a.listEntries(b, all)
 }
 
 func (a *app) auditVerifyCommand() *cobra.Command {

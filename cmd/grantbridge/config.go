@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,12 +39,15 @@ func (a *app) configCheck(args []string) error {
 	if l.File == "" {
 		return invalid(fmt.Errorf("there is no config.yaml here; name the file: grantbridge config check FILE"))
 	}
-	for _, w := range l.Warnings() {
+	for _, w := range warnings(l) {
 		a.note("%s: warning: %s", l.File, w)
 	}
 	a.say("%s is right: %s, %s, store %s", l.File, count(len(l.Sources), "source"), count(len(l.Sites), "site"), config.MaskDSN(l.Store))
 	return nil
 }
+
+// warnings are what works and should not stay, in the file and beside it.
+func warnings(l *config.Loaded) []string { return append(l.Warnings(), l.Misspelt(os.Environ())...) }
 
 func (a *app) configPrint() error {
 	l, err := a.load()

@@ -74,7 +74,7 @@ func (d *doctor) configuration(l *config.Loaded) {
 	} else {
 		d.ok("configuration", "%s is right", l.File)
 	}
-	for _, w := range l.Warnings() {
+	for _, w := range warnings(l) {
 		d.warn("configuration", "%s", w)
 	}
 	for _, f := range l.LooseFiles() {
@@ -182,6 +182,7 @@ func (d *doctor) sources(ctx context.Context, b *bridge) {
 		}
 		if c.LDAP != nil {
 			d.lastRun(ctx, b, n)
+			d.tickets(ctx, b, n)
 			d.passwords(b, n)
 		}
 	}
@@ -214,6 +215,25 @@ func (d *doctor) lastRun(ctx context.Context, b *bridge, name string) {
 	default:
 		d.ok("source "+name, "%s at %s: %s", last.State, when(last.Ended), says)
 	}
+}
+
+// tickets says whether Kerberos lets us bind to a source's directory.
+func (d *doctor) tickets(ctx context.Context, b *bridge, name string) {
+	if b.cfg.Sources[name].LDAP.Bind != string(ldapsync.BindGSSAPI) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	c, err := b.cfg.Directory(name)
+	var got []string
+	if err == nil {
+		got, err = ldapsync.Tickets(ctx, c)
+	}
+	if err != nil {
+		d.fail("source "+name, "no ticket of Kerberos: %s", explainError(err))
+		return
+	}
+	d.ok("source "+name, "Kerberos gives tickets: %s", strings.Join(got, ", "))
 }
 
 // passwords says whether a source that should take passwords can.

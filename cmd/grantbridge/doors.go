@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
+	"grantbridge/saml/login"
 	"grantbridge/store"
 	"grantbridge/web"
 )
@@ -18,7 +19,7 @@ import (
 // decisions serves the decision API, health checks and metrics.
 func (s *server) decisions(l *config.Loaded) http.Handler {
 	return web.New(s.engine, web.Config{BaseURL: l.BaseURL, Version: version(), Log: s.log, Draining: s.draining.Load,
-		Registry: s.registry, Replay: s.replay})
+		Registry: s.registry, Replay: s.replay, NewAccount: login.Approve})
 }
 
 // url is the URL that clients use.
@@ -49,7 +50,7 @@ func (s *server) announce() {
 	line("ready", "%s/readyz", base)
 	line("metrics", "%s/metrics", base)
 	line("mapping", "%s", mappingLine(g))
-	for _, w := range g.cfg.Warnings() {
+	for _, w := range warnings(g.cfg) {
 		s.log.Warn("configuration", "says", w)
 	}
 	s.report(g)

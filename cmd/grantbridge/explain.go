@@ -22,8 +22,9 @@ func (a *app) explainCommand() *cobra.Command {
 reaches the question, everything that takes away, and what would change the
 answer. It exits 0 for yes and 4 for no.
 
-WHO is a login, SOURCE/login or a person's id. WHAT is view, write, admin,
-superuser or an action. SITE is an id or a slug.`,
+WHO is a login, SOURCE/login or a person's id, or anonymous for who is not
+signed in. WHAT is view, write, admin,
+superuser or an action. SITE is an id or a slug, or * for the platform itself.`,
 		Example: `  grantbridge explain clara.moreau write staging-shop-eu --token ci-export`,
 		Args:    words("WHO", "WHAT", "SITE"),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -41,8 +41,9 @@ it ends with one: --until next-sync:SOURCE.
 
 WHO is a login, SOURCE/login, a person's id, group:SOURCE/NAME, signed-in or
 everyone. ROLE is view, write, admin, superuser, a role or an action. SITE is an
-id, a slug or all; leave it out with --label. --kind deny removes the role or
-action, --kind cap keeps only it.`,
+id, a slug or all; leave it out with --label. --kind deny removes the action, or
+all actions of the role, and those of view are among them; to lower somebody to a
+role write --kind cap, which keeps only what the role has.`,
 		Example: `  grantbridge grant add clara.moreau admin staging-shop-eu --until 48h --reason "release" --ticket OPS-7
   grantbridge grant add clara.moreau admin blog --until next-sync:okta --reason "until the group is right"`,
 		Args: words("WHO", "ROLE", "[SITE]"),
@@ -75,7 +76,11 @@ func (a *app) addGrant(ctx context.Context, b *bridge, f grantFlags, args []stri
 		}
 		return a.encode(rows[0])
 	}
-	a.say("grant %d: %s %s on %s until %s", made.ID, args[0], roleText(made), b.scopeText(made), untilText(made))
+	what := roleText(made)
+	if made.Kind != access.Grant {
+		what = kindName(made.Kind) + " " + what
+	}
+	a.say("grant %d: %s %s on %s until %s", made.ID, args[0], what, b.scopeText(made), untilText(made))
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"grantbridge/provision"
 	"grantbridge/saml/login"
 	"grantbridge/store"
 )
@@ -21,21 +21,12 @@ func (a *app) loginCommand() *cobra.Command {
 		a.loginTestCommand(), a.pendingCommand(), a.linkCommand(), a.approveCommand(), a.refuseCommand(), a.loginMetadataCommand())
 }
 
-type traceRow struct {
-	ID      string    `json:"id"`
-	At      time.Time `json:"at"`
-	Source  string    `json:"source"`
-	Outcome string    `json:"outcome"`
-	Reason  string    `json:"reason"`
-	Person  string    `json:"person,omitempty"`
-}
-
 func (a *app) traceListCommand() *cobra.Command {
 	var limit int
 	var source, outcome, who string
 	c := &cobra.Command{Use: "list", Short: "the newest attempts, newest first", Args: words(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.read(c.Context(), func(b *bridge, v *store.View) error {
+			return a.with(c.Context(), existing, func(b *bridge) error {
 				q := store.TraceQuery{Source: source, Outcome: outcome, Limit: limit}
 				if who != "" {
 					p, err := b.person(who)
@@ -44,17 +35,17 @@ func (a *app) traceListCommand() *cobra.Command {
 					}
 					q.Person = p.ID
 				}
-				rows, err := b.traceRows(c.Context(), v, q)
+				rows, err := b.SignInAttempts(c.Context(), q)
 				if err != nil {
 					return err
 				}
 				return list(a, rows,
-					column[traceRow]{"ID", func(r traceRow) string { return r.ID }},
-					column[traceRow]{"AT", func(r traceRow) string { return r.At.Format(time.RFC3339) }},
-					column[traceRow]{"SOURCE", func(r traceRow) string { return r.Source }},
-					column[traceRow]{"OUTCOME", func(r traceRow) string { return r.Outcome }},
-					column[traceRow]{"REASON", func(r traceRow) string { return r.Reason }},
-					column[traceRow]{"PERSON", func(r traceRow) string { return orDash(r.Person) }})
+					column[provision.SignInAttempt]{"ID", func(r provision.SignInAttempt) string { return r.ID }},
+					column[provision.SignInAttempt]{"AT", func(r provision.SignInAttempt) string { return r.At.Format(time.RFC3339) }},
+					column[provision.SignInAttempt]{"SOURCE", func(r provision.SignInAttempt) string { return r.Source }},
+					column[provision.SignInAttempt]{"OUTCOME", func(r provision.SignInAttempt) string { return r.Outcome }},
+					column[provision.SignInAttempt]{"REASON", func(r provision.SignInAttempt) string { return r.Reason }},
+					column[provision.SignInAttempt]{"PERSON", func(r provision.SignInAttempt) string { return orDash(r.Person) }})
 			})
 		}}
 	c.Flags().IntVar(&limit, "limit", 50, "how many")
@@ -62,18 +53,6 @@ func (a *app) traceListCommand() *cobra.Command {
 	c.Flags().StringVar(&outcome, "outcome", "", "in, refused, waiting, tested or logout")
 	c.Flags().StringVar(&who, "person", "", "of this person")
 	return c
-}
-
-func (b *bridge) traceRows(ctx context.Context, v *store.View, q store.TraceQuery) (rows []traceRow, err error) {
-	all, err := v.Traces(ctx, q)
-	for _, t := range all {
-		r := traceRow{ID: t.ID, At: t.At, Source: t.Source, Outcome: t.Outcome, Reason: t.Reason}
-		if p, ok := b.PersonByID(t.Person); ok && t.Person != 0 {
-			r.Person = p.Login
-		}
-		rows = append(rows, r)
-	}
-	return rows, err
 }
 
 // traceView is a trace with what it came to.
@@ -86,16 +65,13 @@ type traceView struct {
 func (a *app) traceShowCommand() *cobra.Command {
 	return &cobra.Command{Use: "show ID", Short: "what was expected, what came, and what to change", Args: words("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.read(c.Context(), func(b *bridge, v *store.View) error {
-				t, err := v.Trace(c.Context(), args[0])
-				if errors.Is(err, store.ErrNotFound) {
-					return fmt.Errorf("no sign-in is known as %s; the words are on the page that the person saw", args[0])
-				}
+			return a.with(c.Context(), existing, func(b *bridge) error {
+				t, err := b.SignInAttempt(c.Context(), args[0])
 				if err != nil {
 					return err
 				}
 				view := traceView{Outcome: t.Outcome, Reason: t.Reason}
-				if err := json.Unmarshal(t.Body, &view.Trace); err != nil {
+				if err := json.Unmarshal(t.Trace, &view.Trace); err != nil {
 					return err
 				}
 				return a.show(view, func(w io.Writer) { b.writeTrace(w, view) })

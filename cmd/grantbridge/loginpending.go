@@ -1,10 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,17 +13,17 @@ func (a *app) pendingCommand() *cobra.Command {
 	var refused bool
 	c := &cobra.Command{Use: "pending", Short: "sign-ins that wait for an administrator", Args: words(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.read(c.Context(), func(_ *bridge, v *store.View) error {
-				all, err := v.PendingLinks(c.Context())
+			return a.with(c.Context(), existing, func(b *bridge) error {
+				all, err := b.PendingSignIns(c.Context(), refused)
 				if err != nil {
 					return err
 				}
-				all = slices.DeleteFunc(all, func(p store.PendingLink) bool { return p.Refused.IsZero() == refused })
 				return list(a, all,
 					column[store.PendingLink]{"SOURCE", func(p store.PendingLink) string { return p.Source }},
 					column[store.PendingLink]{"SUBJECT", func(p store.PendingLink) string { return p.Subject }},
 					column[store.PendingLink]{"LOGIN", func(p store.PendingLink) string { return p.Login }},
 					column[store.PendingLink]{"EMAIL", func(p store.PendingLink) string { return orDash(p.Email) }},
+					column[store.PendingLink]{"WAS", func(p store.PendingLink) string { return orDash(p.Account) }},
 					column[store.PendingLink]{"LAST", func(p store.PendingLink) string { return p.Last.Format(time.RFC3339) }},
 					column[store.PendingLink]{"TRACE", func(p store.PendingLink) string { return p.Trace }})
 			})
@@ -41,8 +37,7 @@ func (a *app) linkCommand() *cobra.Command {
 		Args: words("SOURCE", "SUBJECT", "ACCOUNT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				_, err := b.st.Do(c.Context(), a.by(), &store.LinkSubject{Source: args[0], Subject: args[1], Account: args[2]})
-				return err
+				return b.LinkSignIn(c.Context(), a.by(), args[0], args[1], args[2])
 			})
 		}})
 }
@@ -51,33 +46,20 @@ func (a *app) approveCommand() *cobra.Command {
 	return a.reasons(&cobra.Command{Use: "approve SOURCE SUBJECT", Short: "let a sign-in that waits in as somebody new", Args: words("SOURCE", "SUBJECT"),
 		Long: `Approve makes an account of a sign-in that waits, with the login and address that
 it came with, and with no right but what rules give. When the person is known
-already, link the sign-in to the account instead: login link.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), existing, func(b *bridge) error { return a.approve(c.Context(), b, args[0], args[1]) })
-		}})
-}
+already, link the sign-in to the account instead: login link.
 
-func (a *app) approve(ctx context.Context, b *bridge, source, subject string) error {
-	p, err := b.pendingLink(ctx, source, subject)
-	if err != nil {
-		return err
-	}
-	change, err := login.Approve(p)
-	if err != nil {
-		return err
-	}
-	made, err := b.Apply(ctx, a.by(), change)
-	if unique, ok := errors.AsType[*store.UniqueError](err); ok {
-		return fmt.Errorf("account %s has this %s already; when it is the same person: grantbridge login link %s %s %s", unique.UID, unique.Attribute, source, subject, unique.UID)
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := b.st.Do(ctx, a.by(), &store.LinkSubject{Source: source, Subject: subject, Account: made.Account.UID}); err != nil {
-		return err
-	}
-	a.say("account %s was made for %s; the next sign-in goes through", made.Account.UID, p.Login)
-	return nil
+A sign-in by an e-mail address or an unspecified NameID that was not here for
+longer than reassigned_after may be somebody else's by now. Approve then deletes
+the account that it was, which stands under WAS, and makes another.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), existing, func(b *bridge) error {
+				made, err := b.ApproveSignIn(c.Context(), a.by(), args[0], args[1], login.Approve)
+				if err == nil {
+					a.say("account %s was made for %s; the next sign-in goes through", made.UID, made.Login)
+				}
+				return err
+			})
+		}})
 }
 
 func (a *app) refuseCommand() *cobra.Command {
@@ -87,27 +69,7 @@ func (a *app) refuseCommand() *cobra.Command {
 				return usage("a refusal needs a reason: --reason TEXT")
 			}
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				if _, err := b.pendingLink(c.Context(), args[0], args[1]); err != nil {
-					return err
-				}
-				_, err := b.st.Do(c.Context(), a.by(), &store.RefuseSubject{Source: args[0], Subject: args[1]})
-				return err
+				return b.RefuseSignIn(c.Context(), a.by(), args[0], args[1])
 			})
 		}})
-}
-
-func (b *bridge) pendingLink(ctx context.Context, source, subject string) (found store.PendingLink, err error) {
-	err = b.st.Read(ctx, func(v *store.View) error {
-		all, err := v.PendingLinks(ctx)
-		i := slices.IndexFunc(all, func(p store.PendingLink) bool { return p.Source == source && p.Subject == subject })
-		if err != nil {
-			return err
-		}
-		if i < 0 {
-			return fmt.Errorf("no sign-in of %s waits as %q; grantbridge login pending lists them", source, subject)
-		}
-		found = all[i]
-		return nil
-	})
-	return found, err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,6 +160,8 @@ func storeEnv(ctx context.Context, v *store.View, p *parsed) error {
 	for _, s := range sources {
 		p.env.Sources = append(p.env.Sources, s.Name)
 	}
+	slices.Sort(p.env.Sources)
+	p.env.Sources = slices.Compact(p.env.Sources)
 	p.against = fmt.Sprintf("checked against %s and %s of the store", count(len(p.env.Sites), "site"), count(len(p.env.Groups), "group"))
 	return nil
 }

@@ -84,7 +84,7 @@ func (a *app) open(ctx context.Context, use storeUse) (*bridge, error) {
 		return nil, err
 	}
 	eng, err := provision.New(ctx, st, provision.Config{
-		Catalogue: access.DefaultCatalogue(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst, Zone: l.Location(), Log: discard,
+		Catalogue: access.DefaultCatalogue(), NewSources: l.SourceNames(), Limits: l.MappingLimits(), RemovalBurst: l.Limits.RemovalBurst, Zone: l.Location(), Log: discard,
 	})
 	if err != nil {
 		_ = st.Close()

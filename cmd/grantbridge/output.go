@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -137,12 +138,20 @@ func writeYAML(w io.Writer, v any) error {
 	if err := yaml.UnmarshalWithOptions(b, &plain, yaml.UseOrderedMap()); err != nil {
 		return err
 	}
-	out, err := yaml.MarshalWithOptions(plain, yaml.Indent(2), yaml.IndentSequence(false))
+	out, err := yaml.MarshalWithOptions(plain, yaml.Indent(2), yaml.IndentSequence(false), yaml.UseLiteralStyleIfMultiline(true))
+	if err == nil && !readsAs(out, plain) { // a text whose spaces a block would not keep
+		out, err = yaml.MarshalWithOptions(plain, yaml.Indent(2), yaml.IndentSequence(false))
+	}
 	if err != nil {
 		return err
 	}
 	_, err = w.Write(out)
 	return err
+}
+
+func readsAs(out []byte, plain any) bool {
+	var again any
+	return yaml.UnmarshalWithOptions(out, &again, yaml.UseOrderedMap()) == nil && reflect.DeepEqual(again, plain)
 }
 
 func writeCSV(w io.Writer, rows [][]string) error {

@@ -24,11 +24,7 @@ func (p passwords) Check(ctx context.Context, address, name, password string) (s
 	if !ok {
 		return "", &login.PasswordError{Reason: login.PasswordUnavailable, Err: err}
 	}
-	out := &login.PasswordError{Reason: login.PasswordReason("password_" + refusal.Reason), Err: refusal.Err}
-	if refusal.Reason == "password" {
-		out.Reason = login.PasswordWrong
-	}
-	return "", out
+	return "", &login.PasswordError{Reason: login.PasswordReason("password_" + refusal.Reason), Err: refusal.Err}
 }
 
 // passwordsOf names the part of a source that takes passwords among what is

@@ -92,7 +92,7 @@ func newOpenLDAP(t *testing.T) book {
 
 func (b *openLDAP) ldif(format string, args ...any) {
 	b.t.Helper()
-	c := exec.Command("ldapmodify", "-a", "-x", "-H", "ldap://"+b.url.Host, "-D", "cn=admin,"+memdir.Suffix, "-w", "secret")
+	c := exec.Command("ldapmodify", "-a", "-x", "-e", "relax", "-H", "ldap://"+b.url.Host, "-D", "cn=admin,"+memdir.Suffix, "-w", "secret")
 	c.Stdin = strings.NewReader(fmt.Sprintf(format, args...))
 	if out, err := c.CombinedOutput(); err != nil {
 		b.t.Fatalf("ldapmodify: %v\n%s", err, out)
@@ -132,6 +132,15 @@ sources:
       groups: {base: "ou=groups,%[4]s"}
       password_login: {enabled: true, label: Corporate directory%s}
 `, dir, b.config(), memdir.Suffix, b.base(), more)
+	s := runServer(t, dir, text)
+	s.live.Load().workers.stop() // from here on it is read when a test says so
+	s.readNow(t)
+	return s
+}
+
+// runServer runs a server of the configuration in text until the test ends.
+func runServer(t *testing.T, dir, text string) *server {
+	t.Helper()
 	file := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -155,8 +164,6 @@ sources:
 		t.Fatal(err)
 		return nil
 	case s := <-up:
-		s.live.Load().workers.stop() // from here on it is read when a test says so
-		s.readNow(t)
 		return s
 	}
 }
@@ -356,6 +363,43 @@ func TestEveryRefusedPasswordLooksAlike(t *testing.T) {
 			t.Errorf("somebody is signed in: %d", status)
 		}
 	})
+}
+
+// What a policy says is for the administrator: the page is that of a wrong
+// password, and takes as long.
+func TestWhatAPasswordPolicySaysIsInTheTraceAlone(t *testing.T) {
+	b := newOpenLDAP(t).(*openLDAP)
+	for _, login := range []string{"ada", "reset", "full", "grace"} {
+		b.person(login)
+	}
+	policy := func(name, rules string) {
+		b.ldif("dn: cn=%s,%s\nobjectClass: device\nobjectClass: pwdPolicy\npwdAttribute: userPassword\n%s\n", name, b.at, rules)
+	}
+	change := func(login, attribute, value string) {
+		b.ldif("dn: uid=%s,ou=people,%s\nchangetype: modify\nreplace: %s\n%[3]s: %[4]s\n", login, b.at, attribute, value)
+	}
+	policy("locks", "pwdLockout: TRUE\npwdMaxFailure: 3\npwdLockoutDuration: 1000")
+	policy("ages", "pwdMaxAge: 1\npwdGraceAuthnLimit: 9")
+	change("reset", "pwdReset", "TRUE")
+	change("full", "pwdPolicySubentry", "cn=locks,"+b.at)
+	change("grace", "pwdPolicySubentry", "cn=ages,"+b.at)
+	change("grace", "pwdChangedTime", "20200101000000Z")
+	s := openServer(t, b, ", attempts: 1000")
+	v := s.visitor(t)
+	_, page := v.signIn("ada", "wrong")
+	_, first := v.reason(page)
+	for range 3 { // our own limit is too high here
+		v.signIn("full", "wrong")
+	}
+	for login, want := range map[string]string{"reset": "password_must_change", "full": "password_locked", "grace": "password_expired"} {
+		began := time.Now()
+		status, page := v.signIn(login, "right")
+		took := time.Since(began)
+		reason, rest := v.reason(page)
+		if status != http.StatusForbidden || reason != want || rest != first || took < testPace {
+			t.Errorf("%s: %d %s after %s, want %s\n%s", login, status, reason, took, want, rest)
+		}
+	}
 }
 
 func TestAFormOfAnotherPageSignsNobodyIn(t *testing.T) {

@@ -36,7 +36,7 @@ func (s *server) signIn(l *config.Loaded, fetched []store.SAMLMetadata, ps provi
 	base := s.url(l)
 	loopback, err := login.Loopback(base)
 	c := login.Config{BaseURL: base, Sources: map[string]login.Source{}, Passwords: ps.passwords, Pace: s.o.pace, TrustedProxies: config.Prefixes(l.TrustedProxies),
-		Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback)}
+		Signer: s.signer, Log: s.log, Kept: s.signIns.kept, Sessions: s.sessions(l, loopback), Limits: s.limits}
 	for name, src := range l.Sources {
 		if src.SAML == nil && src.OIDC == nil || src.Disabled {
 			continue
@@ -93,7 +93,8 @@ func samlSource(base, name string, c *config.SAML, fetched []store.SAMLMetadata)
 	if p.Keys, err = samlKeys(c); err != nil {
 		return login.Source{}, err
 	}
-	out := login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), Groups: login.GroupMode(c.Groups), LeaveOnEmpty: c.GroupsEmpty == "leave",
+	out := login.Source{Label: c.Label, Domains: c.Domains, Mode: login.Mode(c.Provision), ReassignedAfter: durationOf(c.Subject.ReassignedAfter),
+		Groups: login.GroupMode(c.Groups), LeaveOnEmpty: c.GroupsEmpty == "leave",
 		Strong: c.MFA.Contexts, Ceiling: c.MFA.Ceiling, Origins: origins(idp)}
 	out.Provider, err = saml.NewProvider(p)
 	return out, err

@@ -83,6 +83,8 @@ type server struct {
 	signer *session.Signer
 	// signIns outlive a reload, as all metrics do.
 	signIns *signInMetrics
+	// limits of signing in, which neither a reload nor other metadata begin anew.
+	limits *login.Limits
 	// cursorKey signs the SCIM door's cursors, also across reloads.
 	cursorKey []byte
 	// verifiers of signed tokens, by source, whose keys outlive a reload.
@@ -138,7 +140,7 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 }
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {
-	s := &server{app: a, o: o, level: new(slog.LevelVar), cursorKey: []byte(rand.Text()),
+	s := &server{app: a, o: o, level: new(slog.LevelVar), limits: login.NewLimits(), cursorKey: []byte(rand.Text()),
 		verifiers: map[string]verifier{}, checkers: map[string]*ldapsync.Passwords{}, registry: prometheus.NewRegistry()}
 	s.log = a.logger(l, s.level)
 	var err error

@@ -2,31 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"grantbridge/access"
+	"grantbridge/provision"
 	"grantbridge/store"
 )
 
 func (a *app) sessionCommand() *cobra.Command {
 	return group("session", "who is signed in, and ending it", a.sessionListCommand(), a.sessionRevokeCommand())
-}
-
-type sessionRow struct {
-	ID      string    `json:"id"`
-	Person  string    `json:"person"`
-	Source  string    `json:"source"`
-	Ceiling string    `json:"ceiling"`
-	Since   time.Time `json:"since"`
-	Idle    time.Time `json:"idle_until"`
-	Ends    time.Time `json:"ends"`
-	Context string    `json:"authn_context,omitempty"`
-	Trace   string    `json:"trace"`
 }
 
 // sessionChoice is which sessions a command is about.
@@ -48,65 +33,40 @@ func (a *app) sessionListCommand() *cobra.Command {
 				s.who = args[0]
 			}
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				all, err := b.sessions(c.Context(), *s)
+				q, err := b.sessionQuery(*s)
 				if err != nil {
 					return err
 				}
-				var rows []sessionRow
-				for _, x := range all {
-					rows = append(rows, b.sessionRow(x))
+				rows, err := b.SignedIn(c.Context(), q)
+				if err != nil {
+					return err
 				}
 				return list(a, rows,
-					column[sessionRow]{"ID", func(r sessionRow) string { return r.ID }},
-					column[sessionRow]{"PERSON", func(r sessionRow) string { return r.Person }},
-					column[sessionRow]{"SOURCE", func(r sessionRow) string { return r.Source }},
-					column[sessionRow]{"CEILING", func(r sessionRow) string { return r.Ceiling }},
-					column[sessionRow]{"SINCE", func(r sessionRow) string { return when(r.Since) }},
-					column[sessionRow]{"IDLE", func(r sessionRow) string { return when(r.Idle) }},
-					column[sessionRow]{"ENDS", func(r sessionRow) string { return when(r.Ends) }})
+					column[provision.SignedIn]{"ID", func(r provision.SignedIn) string { return r.ID }},
+					column[provision.SignedIn]{"PERSON", func(r provision.SignedIn) string { return r.Person }},
+					column[provision.SignedIn]{"SOURCE", func(r provision.SignedIn) string { return r.Source }},
+					column[provision.SignedIn]{"CEILING", func(r provision.SignedIn) string { return r.Ceiling }},
+					column[provision.SignedIn]{"SINCE", func(r provision.SignedIn) string { return when(r.Since) }},
+					column[provision.SignedIn]{"IDLE", func(r provision.SignedIn) string { return when(r.Idle) }},
+					column[provision.SignedIn]{"ENDS", func(r provision.SignedIn) string { return when(r.Ends) }})
 			})
 		}})
 	c.Flags().IntVar(&s.limit, "limit", 50, "how many")
 	return c
 }
 
-func (b *bridge) sessionRow(x store.Session) sessionRow {
-	r := sessionRow{ID: x.ID, Source: x.Source, Ceiling: x.Ceiling, Since: x.Issued, Idle: x.IdleUntil, Ends: x.Expires}
-	if p, ok := b.PersonByID(x.Person); ok {
-		r.Person = p.Login
-	}
-	var how struct {
-		Context string `json:"context"`
-		Trace   string `json:"trace"`
-	}
-	if json.Unmarshal(x.Auth, &how) == nil {
-		r.Context, r.Trace = how.Context, how.Trace
-	}
-	return r
-}
-
-func (b *bridge) sessions(ctx context.Context, s sessionChoice) (all []store.Session, err error) {
+func (b *bridge) sessionQuery(s sessionChoice) (store.SessionQuery, error) {
 	q := store.SessionQuery{Source: s.source, ID: s.id, Limit: s.limit}
-	var person access.PersonID
-	if s.who != "" {
-		p, err := b.person(s.who)
-		if err != nil {
-			return nil, err
-		}
-		person = p.ID
+	if s.who == "" {
+		return q, nil
 	}
-	err = b.st.Read(ctx, func(v *store.View) error {
-		if person != 0 {
-			q.Person = person
-		}
-		all, err = v.LiveSessions(ctx, q, now())
-		return err
-	})
-	return all, err
+	p, err := b.person(s.who)
+	q.Person = p.ID
+	return q, err
 }
 
 func (a *app) sessionRevokeCommand() *cobra.Command {
-	s := &sessionChoice{limit: 1_000_000}
+	s := &sessionChoice{}
 	var all, yes bool
 	c := s.flags(a.reasons(&cobra.Command{Use: "revoke [WHO]", Short: "end sessions; they open nothing from their next request on", Args: words("[WHO]"),
 		Long: `Revoke ends the sessions of a person, of a source (--source), one (--id), or all
@@ -115,7 +75,7 @@ func (a *app) sessionRevokeCommand() *cobra.Command {
 			if len(args) > 0 {
 				s.who = args[0]
 			}
-			if *s == (sessionChoice{limit: s.limit}) != all {
+			if *s == (sessionChoice{}) != all {
 				return usage("whose sessions? write WHO, --source, --id or, by itself, --all")
 			}
 			if s.who == "" && s.id == "" {
@@ -132,20 +92,13 @@ func (a *app) sessionRevokeCommand() *cobra.Command {
 }
 
 func (a *app) revokeSessions(ctx context.Context, b *bridge, s sessionChoice) error {
-	live, err := b.sessions(ctx, s)
+	q, err := b.sessionQuery(s)
 	if err != nil {
 		return err
 	}
-	n := 0
-	for some := range slices.Chunk(live, 500) {
-		op := &store.RevokeSessions{}
-		for _, x := range some {
-			op.IDs = append(op.IDs, x.ID)
-		}
-		if _, err := b.st.Do(ctx, a.by(), op); err != nil {
-			return err
-		}
-		n += op.Ended
+	n, err := b.RevokeSessions(ctx, a.by(), q)
+	if err != nil {
+		return err
 	}
 	if s.id != "" && n == 0 {
 		return fmt.Errorf("no session %s lives; grantbridge session list shows those that do", s.id)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -25,8 +26,11 @@ func (a *app) siteCommand() *cobra.Command {
 
 func (a *app) siteAddCommand() *cobra.Command {
 	var labels map[string]string
+	var bare bool
 	c := a.reasons(&cobra.Command{
 		Use: "add ID SLUG [NAME]", Short: "add a site, or change the one with that id",
+		Long: `Add adds a site, or changes the one with that id. It keeps its name and labels
+when none are given; --label replaces all labels, and --no-labels takes them away.`,
 		Example: `  grantbridge site add 20 staging-shop-eu "Staging shop EU" --label region=eu --label tier=staging`,
 		Args:    words("ID", "SLUG", "[NAME]"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -34,34 +38,50 @@ func (a *app) siteAddCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := access.Site{ID: access.SiteID(id), Slug: args[1], Name: args[1], Labels: labels}
-			if len(args) > 2 {
-				s.Name = args[2]
-			}
-			return a.putSites(c.Context(), []access.Site{s})
+			s := access.Site{ID: access.SiteID(id), Slug: args[1], Name: strings.Join(args[2:], ""), Labels: labels}
+			return a.addSite(c.Context(), s, bare || c.Flags().Changed("label"))
 		},
 	})
 	c.Flags().StringToStringVar(&labels, "label", nil, "`labels`, as region=eu")
+	c.Flags().BoolVar(&bare, "no-labels", false, "without labels, whatever it had")
+	c.MarkFlagsMutuallyExclusive("label", "no-labels")
 	return c
 }
 
+// addSite puts a site; what is not said of it stays as it is. labelled tells that
+// its labels were.
+func (a *app) addSite(ctx context.Context, s access.Site, labelled bool) error {
+	return a.with(ctx, mayMake, func(b *bridge) error {
+		if old, err := b.FindSite(strconv.FormatInt(int64(s.ID), 10)); err == nil && old.ID == s.ID {
+			s.Name = cmp.Or(s.Name, old.Name)
+			if !labelled {
+				s.Labels = old.Labels
+			}
+		}
+		s.Name = cmp.Or(s.Name, s.Slug)
+		return a.putSitesIn(ctx, b, []access.Site{s})
+	})
+}
+
 func (a *app) putSites(ctx context.Context, sites []access.Site) error {
+	return a.with(ctx, mayMake, func(b *bridge) error { return a.putSitesIn(ctx, b, sites) })
+}
+
+func (a *app) putSitesIn(ctx context.Context, b *bridge, sites []access.Site) error {
 	for _, s := range sites {
 		if !config.ValidSlug(s.Slug) {
 			return usage("slug %q: %s", s.Slug, config.SlugForm)
 		}
 	}
-	return a.with(ctx, mayMake, func(b *bridge) error {
-		if err := b.PutSites(ctx, a.by(), sites); err != nil {
-			return err
-		}
-		if len(sites) == 1 {
-			a.say("site %d %s is in the catalogue", sites[0].ID, sites[0].Slug)
-		} else {
-			a.say("%s are in the catalogue", count(len(sites), "site"))
-		}
-		return nil
-	})
+	if err := b.PutSites(ctx, a.by(), sites); err != nil {
+		return err
+	}
+	if len(sites) == 1 {
+		a.say("site %d %s is in the catalogue", sites[0].ID, sites[0].Slug)
+	} else {
+		a.say("%s are in the catalogue", count(len(sites), "site"))
+	}
+	return nil
 }
 
 func (a *app) siteListCommand() *cobra.Command {
@@ -111,7 +131,7 @@ func (a *app) siteImportCommand() *cobra.Command {
 	return a.reasons(&cobra.Command{
 		Use: "import FILE", Short: "add or change many sites from CSV, YAML or JSON", Args: words("FILE"),
 		Long: `Import reads a CSV file with the columns id, slug, name and labels
-(region=eu,tier=prod), as site list -o csv writes it, or a YAML or JSON file with
+(region=eu,tier=prod or region=eu;tier=prod), as site list -o csv writes it, or a YAML or JSON file with
 a sites: list as in the configuration. - is standard input. It is all or nothing.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.readInput(args[0])
@@ -160,6 +180,9 @@ func readSitesCSV(name string, text []byte) ([]access.Site, error) {
 	if err != nil {
 		return nil, invalid(fmt.Errorf("%s: %w", name, err))
 	}
+	if len(rows) == 0 {
+		return nil, invalid(fmt.Errorf("%s is empty; its first line names the columns: id,slug,name,labels", name))
+	}
 	at := map[string]int{}
 	for i, h := range rows[0] {
 		at[strings.ToLower(strings.TrimSpace(h))] = i
@@ -194,7 +217,7 @@ func siteOfRow(row []string, at map[string]int) (access.Site, error) {
 		return s, nil
 	}
 	s.Labels = map[string]string{}
-	for _, l := range strings.Split(row[i], ",") {
+	for l := range strings.FieldsFuncSeq(row[i], func(r rune) bool { return r == ',' || r == ';' }) {
 		k, v, ok := strings.Cut(l, "=")
 		if !ok {
 			return s, fmt.Errorf("label %q: write key=value", l)

@@ -73,7 +73,7 @@ The actions of --actions are granted to it.`,
 	c.Flags().StringSliceVar(&f.actions, "actions", nil, "only these `actions`")
 	c.Flags().StringVar(&f.expires, "expires", "", "when it ends: a `time`, a day, or 90d from now")
 	c.Flags().StringVar(&f.description, "description", "", "what it is for")
-	c.Flags().StringVar(&f.parent, "parent", "", "a `token` that this one never exceeds")
+	c.Flags().StringVar(&f.parent, "parent", "", "a `token` that this one never exceeds; what is left out here is as there")
 	return c
 }
 
@@ -131,9 +131,26 @@ func (a *app) tokenOf(b *bridge, f tokenFlags) (t store.Token, err error) {
 		if err != nil {
 			return t, err
 		}
-		t.Parent = parent.ID
+		within(&t, parent)
 	}
 	return t, nil
+}
+
+// within makes t a child of parent: what its flags leave open is as in the parent.
+func within(t *store.Token, parent store.Token) {
+	t.Parent = parent.ID
+	if t.Ceiling == access.CeilingInherit.String() {
+		t.Ceiling = cmp.Or(parent.Ceiling, t.Ceiling)
+	}
+	if t.Sites == nil {
+		t.Sites = parent.Sites
+	}
+	if t.Actions == nil {
+		t.Actions = parent.Actions
+	}
+	if t.Expires.IsZero() {
+		t.Expires = parent.Expires
+	}
 }
 
 func (b *bridge) siteIDs(names []string) ([]access.SiteID, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -202,6 +203,8 @@ func (b *bridge) planImport(ctx context.Context, want *state) (*importPlan, erro
 			p.Grants = append(p.Grants, g)
 		}
 	}
+	// What gives comes first: a restriction may be all right only beside it.
+	slices.SortStableFunc(p.Grants, func(a, b stateGrant) int { return cmp.Compare(kinds[a.Kind], kinds[b.Kind]) })
 	return p, nil
 }
 
@@ -260,7 +263,7 @@ func (a *app) doImport(ctx context.Context, b *bridge, p *importPlan) error {
 	}
 	a.say("imported %s, %s, %s", count(len(p.Sites), "site"), map[bool]string{true: "a version of the rules", false: "no rules"}[p.Mapping], count(len(p.Grants)-left, "grant"))
 	if left > 0 {
-		return &codeError{exitError, fmt.Sprintf("%s left out; import again when those people are here", count(left, "grant"))}
+		return &codeError{exitError, fmt.Sprintf("%s left out; import again when what they lack is here", count(left, "grant"))}
 	}
 	return nil
 }

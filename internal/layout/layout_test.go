@@ -47,6 +47,7 @@ var behindOneDoor = []struct {
 	{"github.com/russellhaering/goxmldsig", "saml", "identity is read from signed bytes in one place"},
 	{"github.com/coreos/go-oidc", "saml/oidc", "it has the last word on tokens, and we the first"},
 	{"github.com/go-ldap/ldap", "ldapsync", "only paged, proven reads leave that room"},
+	{"github.com/jcmturner/gokrb5", "ldapsync", "it speaks to the KDC, and proves nothing to the server: that is ours"},
 	{"github.com/jackc/pgx", "store", "one SQL text for both databases"},
 	{"modernc.org/sqlite", "store", "one SQL text for both databases"},
 	{"github.com/pressly/goose", "store", "the schema is the store's own business"},

@@ -251,18 +251,3 @@ func (m *Manager) List(ctx context.Context, person access.PersonID) (all []store
 func (m *Manager) End(ctx context.Context, by string, ids ...string) (int, error) {
 	return m.st.EndSessions(ctx, ids, by, m.conf.Now())
 }
-
-// EndPerson ends all sessions of a person.
-func (m *Manager) EndPerson(ctx context.Context, by string, person access.PersonID) (int, error) {
-	all, err := m.List(ctx, person)
-	if err != nil {
-		return 0, err
-	}
-	var ids []string
-	for _, s := range all {
-		if s.Ended.IsZero() {
-			ids = append(ids, s.ID)
-		}
-	}
-	return m.End(ctx, by, ids...)
-}

@@ -127,7 +127,7 @@ func TestWhatEndsASessionEndsItAtTheNextRequest(t *testing.T) {
 			h.sync()
 		}, session.Suspended},
 		{"sign out everywhere", func(h *house) {
-			if n, err := h.manager.EndPerson(h.t.Context(), "test", me(h)); n != 1 || err != nil {
+			if n, err := h.engine.RevokeSessions(h.t.Context(), store.By{Actor: "test"}, store.SessionQuery{Person: me(h)}); n != 1 || err != nil {
 				h.t.Errorf("ended %d, %v", n, err)
 			}
 		}, session.SignedOut},

@@ -79,6 +79,7 @@ func (s *Server) rootDSE() *Entry {
 		e.set("vendorName", []string{"Example"})
 	}
 	e.set("supportedControl", controls)
+	e.set("supportedSASLMechanisms", []string{"EXTERNAL"})
 	return e
 }
 

@@ -34,6 +34,7 @@ type Person struct {
 	// second factor; without it nobody was asked for anything.
 	Strong bool
 	Index  string // of the session; a random one when it is empty
+	Format string // of the NameID; persistent when it is empty
 	Note   string // beside the name on the page, and nowhere else
 }
 

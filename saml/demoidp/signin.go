@@ -91,7 +91,7 @@ func (p *IdP) start(w http.ResponseWriter, r *http.Request) error {
 func (p *IdP) answer(w http.ResponseWriter, q *samllib.IdpAuthnRequest, who Person) error {
 	s := signedIn{Person: who, App: q.ServiceProviderMetadata.EntityID, Since: q.Now}
 	s.ref = saml.SessionRef{SessionIndex: cmp.Or(who.Index, "_"+rand.Text()), NameID: saml.NameID{
-		Format: saml.FormatPersistent, NameQualifier: p.EntityID(), SPNameQualifier: s.App, Value: who.ID}}
+		Format: cmp.Or(who.Format, saml.FormatPersistent), NameQualifier: p.EntityID(), SPNameQualifier: s.App, Value: who.ID}}
 	q.Assertion = p.assertion(q, s)
 	form, err := q.PostBinding()
 	if err != nil {

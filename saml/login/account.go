@@ -35,23 +35,27 @@ type known struct {
 	store.SubjectAccount
 	left    bool // an account with the same login was deleted
 	refused bool // by an administrator
+	aged    bool // it was away for so long that it may be somebody else's by now
 }
 
 // decide says whose account a sign-in is. It is pure. The order is the rule:
 // who has left stays out whatever the mode, and nobody is found by a name or an
 // e-mail address.
 func decide(m Mode, k known) (verdict, signin.Reason) {
+	usable := k.found && (k.Approved || m != Off || ours(k.ExternalID))
 	switch {
 	case k.found && k.Deleted:
 		return refuseIt, accountLeft
 	case k.found && !k.Active:
 		return refuseIt, accountInactive
-	case k.found && (k.Approved || m != Off || ours(k.ExternalID)):
+	case usable && !k.aged:
 		return useIt, ""
 	case k.left:
 		return refuseIt, accountLeft
 	case k.refused:
 		return refuseIt, linkRefused
+	case usable:
+		return askAdmin, subjectAged
 	case m == Create && !k.found:
 		return createIt, ""
 	case m == Review:
@@ -113,6 +117,9 @@ func (d *Door) enter(ctx context.Context, name string, s Source, p parked, e ent
 	if no, err := d.overtaken(ctx, s, handle, p, e.began); no != nil || err != nil {
 		return "", no, err
 	}
+	if err := d.used(ctx, p); err != nil {
+		return "", nil, err
+	}
 	d.gives(ctx, p.Trace)
 	return handle, nil, d.keep(ctx, p.Trace, "in", "")
 }
@@ -146,7 +153,7 @@ func orNone(s string) string {
 func (d *Door) account(ctx context.Context, by store.By, name string, s Source, p parked) (directory.Account, *signin.Rejection, error) {
 	profile := profileOf(p.Identity)
 	for range 2 { // once more when somebody made the account meanwhile
-		k, err := d.look(ctx, name, p.Identity.Subject, profile.login)
+		k, err := d.look(ctx, s, p)
 		if err != nil {
 			return directory.Account{}, nil, err
 		}
@@ -161,14 +168,14 @@ func (d *Door) account(ctx context.Context, by store.By, name string, s Source, 
 				if u.Attribute == "externalId" {
 					continue
 				}
-				return a, d.pend(ctx, name, p, profile, loginTaken), nil
+				return a, d.pend(ctx, p, k, loginTaken), nil
 			}
 			if errors.Is(err, provision.ErrUnknownSource) {
 				return a, refusal(sourceDisabled, "the source switched on", "switched off"), nil
 			}
 			return a, nil, err
 		case askAdmin:
-			return directory.Account{}, d.pend(ctx, name, p, profile, why), nil
+			return directory.Account{}, d.pend(ctx, p, k, why), nil
 		}
 		return directory.Account{}, refusal(why, "an active account of this subject", "none"), nil
 	}
@@ -182,18 +189,23 @@ func how(k known) string {
 	return "external id"
 }
 
-func (d *Door) look(ctx context.Context, source string, subject signin.Subject, login string) (k known, err error) {
+// look is what the store knows of the subject of a sign-in.
+func (d *Door) look(ctx context.Context, s Source, p parked) (k known, err error) {
+	source, subject := p.Trace.Source, p.Identity.Subject
 	err = d.engine.Store().Read(ctx, func(v *store.View) error {
 		a, err := v.SubjectAccount(ctx, source, subject.Key(), subject.ExternalID)
 		switch {
 		case err == nil:
 			k.found, k.SubjectAccount = true, a
-			return nil
+			if k.aged, err = d.aged(ctx, v, s, p); err != nil || !k.aged {
+				return err
+			}
 		case !errors.Is(err, store.ErrNotFound):
 			return err
-		}
-		if k.left, err = v.Left(ctx, source, login); err != nil {
-			return err
+		default:
+			if k.left, err = v.Left(ctx, source, profileOf(p.Identity).login); err != nil {
+				return err
+			}
 		}
 		k.refused, err = v.SubjectRefused(ctx, source, subject.Key())
 		return err
@@ -201,12 +213,42 @@ func (d *Door) look(ctx context.Context, source string, subject signin.Subject, 
 	return k, err
 }
 
+// aged reports whether a subject that may be given to somebody else was away for
+// so long that it may have been. Who was never noted counts from now on.
+func (d *Door) aged(ctx context.Context, v *store.View, s Source, p parked) (bool, error) {
+	subject := p.Identity.Subject
+	if !subject.Reassignable || s.ReassignedAfter <= 0 {
+		return false, nil
+	}
+	last, err := v.SubjectUsed(ctx, p.Trace.Source, subject.Key())
+	if err != nil || last.IsZero() {
+		return false, err
+	}
+	away := d.c.Now().Sub(last)
+	if away <= s.ReassignedAfter {
+		return false, nil
+	}
+	p.Trace.note("the subject signed in last at %s, longer ago than reassigned_after: it may be somebody else's by now", day(last))
+	return true, nil
+}
+
+// used notes a sign-in of a subject that may be given to somebody else.
+func (d *Door) used(ctx context.Context, p parked) error {
+	if !p.Identity.Subject.Reassignable {
+		return nil
+	}
+	return d.engine.Store().UseSubject(ctx, p.Trace.Source, p.Identity.Subject.Key(), d.c.Now())
+}
+
 // pend notes that an administrator must say whose sign-in this is.
-func (d *Door) pend(ctx context.Context, source string, p parked, f profile, why signin.Reason) *signin.Rejection {
-	now := d.c.Now()
-	err := d.engine.Store().PutPendingLink(ctx, store.PendingLink{Source: source, Subject: p.Identity.Subject.Key(),
-		Login: f.login, Email: f.mail, Trace: p.Trace.ID, First: now, Last: now})
-	no := refusal(why, "an account of this subject", "none; it waits for an administrator")
+func (d *Door) pend(ctx context.Context, p parked, k known, why signin.Reason) *signin.Rejection {
+	now, f := d.c.Now(), profileOf(p.Identity)
+	link := store.PendingLink{Source: p.Trace.Source, Subject: p.Identity.Subject.Key(), Login: f.login, Email: f.mail, Trace: p.Trace.ID, First: now, Last: now}
+	if k.found && ours(k.ExternalID) {
+		link.Account = k.UID
+	}
+	err := d.engine.Store().PutPendingLink(ctx, link)
+	no := refusal(why, "an account of this subject", "none that is surely its; it waits for an administrator")
 	no.Cause = err
 	return no
 }

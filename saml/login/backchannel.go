@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -71,7 +70,7 @@ func (d *Door) backchannel(w http.ResponseWriter, r *http.Request) error {
 	if no != nil {
 		return d.notLoggedOut(r, name, no)
 	}
-	if no, err := d.endOrdered(r.Context(), name, s, order); err != nil {
+	if no, err := d.endOrdered(r, name, s, order); err != nil {
 		return err
 	} else if no != nil {
 		return d.notLoggedOut(r, name, no)
@@ -100,8 +99,8 @@ func (d *Door) notLoggedOut(r *http.Request, source string, no *signin.Rejection
 // endOrdered ends the sessions that a verified logout token is about: of this
 // source and this subject, this session of the provider's, or both. The mark comes
 // first, as in endNamed, and the token is spent with the sessions' end.
-func (d *Door) endOrdered(ctx context.Context, source string, s Source, order oidc.Logout) (*signin.Rejection, error) {
-	st, now := d.engine.Store(), d.c.Now()
+func (d *Door) endOrdered(r *http.Request, source string, s Source, order oidc.Logout) (*signin.Rejection, error) {
+	ctx, t, st, now := r.Context(), d.trace(source), d.engine.Store(), d.c.Now()
 	again := false
 	err := st.Read(ctx, func(v *store.View) (err error) {
 		again, err = v.Marked(ctx, []string{order.Ticket}, now)
@@ -114,29 +113,28 @@ func (d *Door) endOrdered(ctx context.Context, source string, s Source, order oi
 	if err := st.Mark(ctx, []string{mark}, until); err != nil {
 		return nil, err
 	}
-	var ids []string
-	err = st.Read(ctx, func(v *store.View) error {
-		var all []store.Session
-		var err error
+	var named []store.Session
+	err = st.Read(ctx, func(v *store.View) (err error) {
 		if order.Subject != "" {
-			all, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
+			named, err = v.SessionsNamed(ctx, source, subjectNameKey(order.Subject))
 		} else {
-			all, err = v.SessionsOfSource(ctx, source)
-		}
-		for _, s := range all {
-			var a auth
-			if json.Unmarshal(s.Auth, &a) == nil && order.Ends(a.OIDC) {
-				ids = append(ids, s.ID)
-			}
+			named, err = v.SessionsOfSource(ctx, source)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	first, err := st.EndSessionsOnce(ctx, order.Ticket, order.Until, ids, "the identity provider", now)
-	if err == nil && !first {
+	named = slices.DeleteFunc(named, func(s store.Session) bool {
+		var a auth
+		return json.Unmarshal(s.Auth, &a) != nil || !order.Ends(a.OIDC)
+	})
+	ended, first, err := d.endOnce(ctx, d.byProvider(r, source, t), order.Ticket, order.Until, named)
+	if err != nil {
+		return nil, err
+	}
+	if !first {
 		return oidc.Refuse(oidc.LogoutReplayed, "a first use", "another one"), nil
 	}
-	return nil, err
+	return nil, d.keepLogout(ctx, t, named, ended)
 }

@@ -51,7 +51,11 @@ type Source struct {
 	Label    string   // for the button; default is the name
 	Domains  []string // of e-mail addresses whose owners sign in here
 	Mode     Mode
-	Groups   GroupMode
+	// ReassignedAfter is how long a subject of a kind that identity providers
+	// give to somebody else later may stay away: after that it waits for an
+	// administrator. 0 is for ever.
+	ReassignedAfter time.Duration
+	Groups          GroupMode
 	// LeaveOnEmpty lets an attribute of groups without values end memberships.
 	LeaveOnEmpty bool
 	// Strong are the authentication contexts that count as strong; a session
@@ -73,8 +77,10 @@ type Config struct {
 	Pace time.Duration
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	Sessions       *session.Manager
-	Signer         *session.Signer
+	// Limits of the doors before this one; nil makes new ones.
+	Limits   *Limits
+	Sessions *session.Manager
+	Signer   *session.Signer
 	// Kept, when given, is told of every attempt that came to something.
 	Kept func(source, outcome string, reason signin.Reason)
 	Log  *slog.Logger
@@ -86,7 +92,6 @@ type Door struct {
 	engine  *provision.Engine
 	c       Config
 	handler http.Handler
-	limits  *limits
 }
 
 // Loopback reports whether base is plain http on this machine, and refuses plain
@@ -124,7 +129,10 @@ func New(engine *provision.Engine, c Config) *Door {
 	if c.Audience == "" {
 		c.Audience = c.BaseURL
 	}
-	d := &Door{engine: engine, c: c, limits: newLimits()}
+	if c.Limits == nil {
+		c.Limits = NewLimits()
+	}
+	d := &Door{engine: engine, c: c}
 	d.handler = handler.RequestID(handler.Secure(strings.HasPrefix(c.BaseURL, "https://"), d.routes()))
 	return d
 }

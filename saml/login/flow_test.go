@@ -41,6 +41,7 @@ type town struct {
 	groups  []string         // with these
 	index   string           // in that session, when it is not "" any
 	strong  bool             // by whatever context is asked for
+	format  string           // of the NameID, when it is not "" persistent
 	people  []demoidp.Person // to choose from on its page, instead
 	secure  bool             // both by TLS, as sites of their own
 	ahead   time.Duration
@@ -141,7 +142,7 @@ func (n *town) serve(name string, f http.HandlerFunc) *httptest.Server {
 
 // signedIn is who the identity provider knows already.
 func (n *town) signedIn(*http.Request) (demoidp.Person, bool) {
-	return demoidp.Person{ID: n.who, Login: n.who, Groups: n.groups, Strong: n.strong, Index: n.index}, true
+	return demoidp.Person{ID: n.who, Login: n.who, Groups: n.groups, Strong: n.strong, Index: n.index, Format: n.format}, true
 }
 
 func (n *town) must(err error) {

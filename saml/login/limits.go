@@ -1,7 +1,6 @@
 package login
 
 import (
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -18,23 +17,26 @@ const (
 	maxAddresses              = 10_000
 )
 
-// limits bound unauthenticated work per source and per address. Addresses of
+// Limits bound unauthenticated work per source and per address. Addresses of
 // this machine and of private networks are those of reverse proxies and have no
-// bound of their own.
-type limits struct {
+// bound of their own, unless Config.TrustedProxies tells whom they stand for.
+// They outlive a Door: who makes another one gives it the same.
+type Limits struct {
 	mu        sync.Mutex
 	sources   map[string]*rate.Limiter
 	addresses map[string]*rate.Limiter
 }
 
-func newLimits() *limits {
-	return &limits{sources: map[string]*rate.Limiter{}, addresses: map[string]*rate.Limiter{}}
+// NewLimits makes limits that nobody has used yet.
+func NewLimits() *Limits {
+	return &Limits{sources: map[string]*rate.Limiter{}, addresses: map[string]*rate.Limiter{}}
 }
 
-func (l *limits) allow(source, address string, now time.Time) bool {
+// allow counts a request; an empty address has no bound of its own.
+func (l *Limits) allow(source, address string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if ip := net.ParseIP(address); ip != nil && !ip.IsLoopback() && !ip.IsPrivate() {
+	if address != "" {
 		if len(l.addresses) >= maxAddresses {
 			clear(l.addresses)
 		}
@@ -56,11 +58,11 @@ func bucket(in map[string]*rate.Limiter, key string, every rate.Limit, burst int
 
 // admit refuses a request beyond the bounds.
 func (d *Door) admit(r *http.Request, source string) error {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
+	address := ""
+	if a := handler.ClientAddress(r, d.c.TrustedProxies); a.IsValid() && !a.IsLoopback() && !a.IsPrivate() {
+		address = a.String()
 	}
-	if d.limits.allow(source, host, d.c.Now()) {
+	if d.c.Limits.allow(source, address, d.c.Now()) {
 		return nil
 	}
 	return &handler.Problem{Status: http.StatusTooManyRequests, Code: "too_many", RetryAfter: 10 * time.Second,

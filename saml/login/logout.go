@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
+	"grantbridge/internal/handler"
 	"grantbridge/internal/session"
 	"grantbridge/saml"
 	"grantbridge/saml/signin"
@@ -30,7 +33,7 @@ func (d *Door) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if r.PostFormValue("everywhere") != "" {
-		_, err = d.c.Sessions.EndPerson(r.Context(), "signed out everywhere", s.Person)
+		_, err = d.engine.RevokeSessions(r.Context(), d.byPerson(r, s), store.SessionQuery{Person: s.Person})
 	} else {
 		_, err = d.c.Sessions.End(r.Context(), "signed out", s.ID)
 	}
@@ -39,6 +42,33 @@ func (d *Door) logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.c.Sessions.ClearCookie(w)
 	return d.askIdP(w, r, s)
+}
+
+// byPerson is for the audit: who is signed in does it.
+func (d *Door) byPerson(r *http.Request, s *session.Session) store.By {
+	return store.By{Actor: fmt.Sprintf("person:%d", s.Person), Via: d.c.Sources[s.Source].protocol(), Request: r.Header.Get(handler.IDHeader),
+		Reason: "signed out everywhere, from a session of " + s.Source}
+}
+
+// byProvider is for the audit: the identity provider has asked for it. The trace
+// has the rest.
+func (d *Door) byProvider(r *http.Request, source string, t *Trace) store.By {
+	via := d.c.Sources[source].protocol()
+	return store.By{Actor: via + ":" + source, Via: via, Request: r.Header.Get(handler.IDHeader), Reason: "logout " + t.ID}
+}
+
+// keepLogout keeps what a logout of the identity provider came to.
+func (d *Door) keepLogout(ctx context.Context, t *Trace, named []store.Session, ended int) error {
+	t.note("the identity provider ended %d %s", ended, plural(ended, "session"))
+	for i, s := range named {
+		if i == 0 {
+			t.Person = s.Person
+		}
+		if s.Person != t.Person {
+			t.Person = 0 // of several: the audit has them
+		}
+	}
+	return d.keep(ctx, t, "logout", "")
 }
 
 // askIdP lets the identity provider end its session too, when it can.
@@ -102,10 +132,11 @@ func (d *Door) slo(w http.ResponseWriter, r *http.Request) error {
 	if no != nil {
 		return d.refuse(w, r, d.trace(name), no)
 	}
-	if no, err := d.endNamed(r.Context(), name, s, asked); err != nil {
+	t := d.trace(name)
+	if no, err := d.endNamed(r, t, s, asked); err != nil {
 		return err
 	} else if no != nil {
-		return d.refuse(w, r, d.trace(name), no)
+		return d.refuse(w, r, t, no)
 	}
 	answer, err := s.Provider.LogoutResponse(asked, saml.LogoutDone, d.c.Now())
 	if err != nil {
@@ -118,32 +149,56 @@ func (d *Door) slo(w http.ResponseWriter, r *http.Request) error {
 // source, this NameID and, when it names some, these session indexes. The marks
 // come first: a sign-in that is under way meanwhile either finds them, or has its
 // session found here.
-func (d *Door) endNamed(ctx context.Context, source string, s Source, asked *saml.Logout) (*signin.Rejection, error) {
-	st := d.engine.Store()
+func (d *Door) endNamed(r *http.Request, t *Trace, s Source, asked *saml.Logout) (*signin.Rejection, error) {
+	st, ctx := d.engine.Store(), r.Context()
 	marks := s.Provider.SignsOut(asked)
 	if err := st.Mark(ctx, keysOf(marks), marks[0].Until); err != nil {
 		return nil, err
 	}
-	var ids []string
-	err := st.Read(ctx, func(v *store.View) error {
-		all, err := v.SessionsNamed(ctx, source, nameKey(asked.NameID))
-		for _, s := range all {
-			var a auth
-			if json.Unmarshal(s.Auth, &a) == nil && asked.Ends(a.Ref) {
-				ids = append(ids, s.ID)
-			}
-		}
-		return err
-	})
+	named, err := d.named(ctx, t.Source, asked)
 	if err != nil {
 		return nil, err
 	}
 	once := s.Provider.LogoutTicket(asked)
-	first, err := st.EndSessionsOnce(ctx, once.Key, once.Until, ids, "the identity provider", d.c.Now())
-	if err == nil && !first {
+	ended, first, err := d.endOnce(ctx, d.byProvider(r, t.Source, t), once.Key, once.Until, named)
+	if err != nil {
+		return nil, err
+	}
+	if !first {
 		return refusal(once.Reason(), "a first use", "another one"), nil
 	}
-	return nil, err
+	return nil, d.keepLogout(ctx, t, named, ended)
+}
+
+// named are the live sessions that a logout request is about.
+func (d *Door) named(ctx context.Context, source string, asked *saml.Logout) (named []store.Session, err error) {
+	err = d.engine.Store().Read(ctx, func(v *store.View) error {
+		named, err = v.SessionsNamed(ctx, source, nameKey(asked.NameID))
+		return err
+	})
+	return slices.DeleteFunc(named, func(s store.Session) bool {
+		var a auth
+		return json.Unmarshal(s.Auth, &a) != nil || !asked.Ends(a.Ref)
+	}), err
+}
+
+// endOnce ends sessions if the ticket is spent with it. Where there is none to
+// end, nothing is worth an audit entry.
+func (d *Door) endOnce(ctx context.Context, by store.By, ticket string, until time.Time, named []store.Session) (ended int, first bool, err error) {
+	if len(named) == 0 {
+		spent, err := d.engine.Store().Spend(ctx, []string{ticket}, until, d.c.Now())
+		return 0, spent < 0, err
+	}
+	op := &store.RevokeSessions{IDs: idsOf(named), Once: ticket, Until: until}
+	_, err = d.engine.Store().Do(ctx, by, op)
+	return op.Ended, !op.Spent, err
+}
+
+func idsOf(sessions []store.Session) (ids []string) {
+	for _, s := range sessions {
+		ids = append(ids, s.ID)
+	}
+	return ids
 }
 
 func keysOf(tickets []saml.Ticket) []string {

@@ -63,6 +63,9 @@ const (
 	PasswordAmbiguous   PasswordReason = "password_ambiguous"
 	PasswordDisabled    PasswordReason = "password_disabled"
 	PasswordWrong       PasswordReason = "password_wrong"
+	PasswordLocked      PasswordReason = "password_locked"
+	PasswordExpired     PasswordReason = "password_expired"
+	PasswordMustChange  PasswordReason = "password_must_change"
 	PasswordUnavailable PasswordReason = "password_unavailable"
 	passwordForm        PasswordReason = "password_form"
 	passwordOff         PasswordReason = "source_disabled"
@@ -74,8 +77,11 @@ var passwordFixes = map[PasswordReason]string{
 	PasswordMalformed:   "The name or the password was empty, too long or not text. Nothing was sent to the directory.",
 	PasswordUnknown:     "Nobody below users.base has exactly this login, or the account that reads may not see him: grantbridge ldap user LOGIN.",
 	PasswordAmbiguous:   "Several entries have this login: make users.filter narrower, or users.login another attribute.",
-	PasswordDisabled:    "The directory says that the account is disabled; it knows why.",
-	PasswordWrong:       "The directory refused the password; what it said stands under received. It may also have expired or be locked there.",
+	PasswordDisabled:    "The directory says that the account is disabled, has ended, or may not sign in at this time or from here; which, stands under received.",
+	PasswordWrong:       "The directory refused the password; what it said stands under received.",
+	PasswordLocked:      "The directory has locked the account after wrong passwords. It unlocks by itself or by its administrator; keep password_login.attempts below its limit.",
+	PasswordExpired:     "The password is the account's, and has expired: the person sets a new one in the directory. Nobody can set one here.",
+	PasswordMustChange:  "The password is the account's, and must be changed before anything else: the person sets a new one in the directory. Nobody can set one here.",
 	PasswordUnavailable: "The directory could not be asked: grantbridge ldap check says why. No attempt was counted.",
 	passwordForm:        "The form was older than half an hour, the browser keeps no cookies, or another site sent it: look at the address in the log when it comes often.",
 	passwordOff:         "The source is switched off in the configuration or the store.",

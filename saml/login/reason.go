@@ -16,6 +16,7 @@ const (
 	accountInactive = signin.Reason("account_inactive")
 	linkPending     = signin.Reason("link_pending")
 	loginTaken      = signin.Reason("login_taken")
+	subjectAged     = signin.Reason("subject_aged")
 	testSpent       = signin.Reason("test_spent")
 	linkRefused     = signin.Reason("link_refused")
 	personLocked    = signin.Reason("person_locked")
@@ -40,6 +41,7 @@ var sayings = map[signin.Reason]saying{
 	accountInactive: {askHelp, "The account is deactivated. Activate it at the identity provider."},
 	linkPending:     {"Your sign-in waits for an administrator to approve it. Nothing more is needed from you.", "grantbridge login pending shows it; grantbridge login link, approve or refuse decides."},
 	loginTaken:      {"Your sign-in waits for an administrator to approve it. Nothing more is needed from you.", "The login is that of another account already; a name never links. grantbridge login pending shows it."},
+	subjectAged:     {"Your sign-in waits for an administrator to approve it. Nothing more is needed from you.", "It was not here for longer than reassigned_after, and identity providers give such names to somebody else. The same person: grantbridge login link with his account's id. Somebody new: grantbridge login approve deletes the account that he would have inherited, and makes another."},
 	personLocked:    {askHelp, "The person is locked: grantbridge person unlock."},
 	personSuspended: {askHelp, "Another source has deactivated the person, and its lifecycle is veto: let that source activate the person, or set lifecycle of that source to own."},
 	linkRefused:     {askHelp, "An administrator refused this sign-in: grantbridge login pending --refused. grantbridge login link or approve lets it in after all."},

@@ -33,7 +33,7 @@ func TestWhatEndsASessionEndsItOnEveryReplica(t *testing.T) {
 		{"the source is disabled", func(n *town, _ directory.Account) { n.reconfigure(store.Source{Name: "okta", Disabled: true}) }},
 		{"the source is gone from the configuration", func(n *town, _ directory.Account) { n.reconfigure(store.Source{Name: "other"}) }},
 		{"an administrator revokes", func(n *town, a directory.Account) {
-			ended, err := session.New(n.kit.S, n.engine.Holder(), session.Config{Loopback: true}).EndPerson(n.t.Context(), "test", access.PersonID(a.Person))
+			ended, err := n.engine.RevokeSessions(n.t.Context(), store.By{Actor: "test"}, store.SessionQuery{Person: access.PersonID(a.Person)})
 			if n.must(err); ended != 1 {
 				n.t.Errorf("ended %d sessions", ended)
 			}

@@ -172,7 +172,7 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, t *Trace, why erro
 	if t.Test != "" {
 		outcome = "tested"
 	}
-	if no.Reason == linkPending || no.Reason == loginTaken {
+	if slices.Contains([]signin.Reason{linkPending, loginTaken, subjectAged}, no.Reason) {
 		outcome = "waiting"
 	}
 	if err := d.keep(r.Context(), t, outcome, no.Reason); err != nil {

@@ -74,7 +74,7 @@ func (d *Door) tried(w http.ResponseWriter, r *http.Request, s Source, p parked)
 // rehearse fills the trace with what would follow, or says who would be refused.
 func (d *Door) rehearse(ctx context.Context, s Source, p parked) (*signin.Rejection, error) {
 	name, profile := p.Trace.Source, profileOf(p.Identity)
-	k, err := d.look(ctx, name, p.Identity.Subject, profile.login)
+	k, err := d.look(ctx, s, p)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (d *Door) rehearse(ctx context.Context, s Source, p parked) (*signin.Reject
 		p.Trace.note("would make an account with the login %s", profile.login)
 		re.changes = append(re.changes, func() (directory.Change, error) { return creating(name, p, profile), nil })
 	case askAdmin:
-		return refusal(why, "an account of this subject", "none; it would wait for an administrator"), nil
+		return refusal(why, "an account of this subject", "none that is surely its; it would wait for an administrator"), nil
 	default:
 		return refusal(why, "an active account of this subject", "none"), nil
 	}

@@ -120,19 +120,20 @@ func (l *Log) Run(ctx context.Context) error {
 	purge := time.NewTicker(purgeEvery)
 	defer purge.Stop()
 	l.purge(ctx)
+	begun := context.WithoutCancel(ctx) // what is taken out of the queue is written, if ctx ends or not
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), followTime)
+			last, cancel := context.WithTimeout(begun, followTime)
 			defer cancel()
 			l.Flush(last)
 			return nil
 		case <-purge.C:
 			l.purge(ctx)
 		case <-tick.C:
-			l.write(ctx, false)
+			l.write(begun, false)
 		case <-l.wake:
-			l.write(ctx, false)
+			l.write(begun, false)
 		}
 	}
 }

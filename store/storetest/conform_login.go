@@ -175,11 +175,11 @@ func endingOnce(k Kit, c *Clock) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			first, err := k.S.EndSessionsOnce(ctx, "logout:1", c.T, []string{"s1"}, "test", c.T)
-			if err != nil {
+			op := &store.RevokeSessions{IDs: []string{"s1"}, Once: "logout:1", Until: c.T}
+			if _, err := k.S.Do(ctx, store.By{Actor: "saml:okta"}, op); err != nil {
 				k.T.Error(err)
 			}
-			if first {
+			if !op.Spent {
 				won.Add(1)
 			}
 		})
@@ -188,17 +188,29 @@ func endingOnce(k Kit, c *Clock) {
 	if won.Load() != 1 {
 		k.T.Errorf("a logout was done %d times", won.Load())
 	}
-	if first, err := k.S.EndSessionsOnce(ctx, "logout:1", c.T, []string{"s2"}, "test", c.T); first || err != nil {
-		k.T.Errorf("got %v, %v of a logout that was done before", first, err)
+	again := &store.RevokeSessions{IDs: []string{"s2"}, Once: "logout:1", Until: c.T}
+	if k.Unchanged(again); !again.Spent || again.Ended != 0 {
+		k.T.Errorf("a logout that was done before: %+v", again)
 	}
 	for handle, want := range map[string]bool{"handle s1": true, "handle s2": false} {
 		if got, err := k.session(handle); got.Ended.IsZero() == want || err != nil {
 			k.T.Errorf("%s: ended at %v, %v", handle, got.Ended, err)
 		}
 	}
-	if first, err := k.S.EndSessionsOnce(ctx, "logout:2", c.T, nil, "test", c.T); !first || err != nil {
-		k.T.Errorf("a logout of no session: %v, %v", first, err)
+	nobody := &store.RevokeSessions{Once: "logout:2", Until: c.T}
+	if k.Do(nobody); nobody.Spent || nobody.Ended != 0 {
+		k.T.Errorf("a logout of no session: %+v", nobody)
 	}
+	if n, err := k.S.Spend(ctx, []string{"logout:2"}, c.T, c.T); n != 0 || err != nil {
+		k.T.Errorf("the ticket of a logout can be spent again: %d, %v", n, err)
+	}
+	k.Read(func(v *store.View) error {
+		entries, err := v.Audit(ctx, store.AuditQuery{Action: "session.revoke", Limit: 9})
+		if err == nil && len(entries) != 2 {
+			k.T.Errorf("the audit has %d logouts, want 2", len(entries))
+		}
+		return err
+	})
 }
 
 func marking(k Kit, c *Clock) {
@@ -352,6 +364,41 @@ func subjectLinks(k Kit, c *Clock) {
 		}
 		return err
 	})
+	used := func() (last time.Time) {
+		k.Read(func(v *store.View) (err error) { last, err = v.SubjectUsed(ctx, "okta", "nameid:x"); return err })
+		return last
+	}
+	linked := used()
+	k.no(k.S.UseSubject(ctx, "okta", "nameid:x", linked.Add(time.Hour)))
+	k.no(k.S.UseSubject(ctx, "okta", "nameid:x", linked))
+	if got := used(); linked.IsZero() || !got.Equal(linked.Add(time.Hour)) {
+		k.T.Errorf("the subject was linked at %v and last used at %v", linked, got)
+	}
+	p.Account = b.UID
+	k.no(k.S.PutPendingLink(ctx, p))
+	k.Read(func(v *store.View) error {
+		ps, err := v.PendingLinks(ctx)
+		if len(ps) != 1 || ps[0].Account != b.UID {
+			k.T.Errorf("what waits: %+v", ps)
+		}
+		return err
+	})
+	k.Do(&store.LinkSubject{Source: "okta", Subject: "nameid:x", Account: b.UID}) // the same person after all
+	k.no(k.S.PutPendingLink(ctx, p))
+	k.no(k.S.UseSubject(ctx, "okta", "nameid:x", linked))
+	k.Read(func(v *store.View) error {
+		ps, err := v.PendingLinks(ctx)
+		if len(ps) != 0 {
+			k.T.Errorf("waits though it signed in: %+v", ps)
+		}
+		return err
+	})
+	k.Do(DeleteAccount("okta", b.UID))
+	heir := k.Account("okta", "heir")
+	k.Do(&store.LinkSubject{Source: "okta", Subject: "nameid:x", Account: heir.UID})
+	if got, err := find("okta", "nameid:x", ""); err != nil || got.ID != heir.ID || got.Deleted {
+		k.T.Errorf("the subject of a deleted account, linked anew: %+v, %v", got, err)
+	}
 	k.Do(DeleteAccount("okta", a.UID))
 	if got, err := find("okta", "none", "ext-1"); err != nil || !got.Deleted {
 		k.T.Errorf("the tombstone: %+v, %v", got, err)

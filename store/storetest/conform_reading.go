@@ -61,7 +61,7 @@ func readState(k Kit, _ *Clock) {
 	save := func(st store.ReadState, entries ...store.ReadEntry) {
 		k.T.Helper()
 		st.Source = "corp"
-		if err := k.S.SaveReadState(ctx, lease, st, entries); err != nil {
+		if err := k.S.SaveReadState(ctx, lease, st, slices.Values(entries)); err != nil {
 			k.T.Fatal(err)
 		}
 	}
@@ -96,7 +96,7 @@ func readState(k Kit, _ *Clock) {
 	})
 	old := lease
 	old.Epoch--
-	if err := k.S.SaveReadState(ctx, old, store.ReadState{Source: "corp"}, nil); !errors.Is(err, store.ErrFenced) {
+	if err := k.S.SaveReadState(ctx, old, store.ReadState{Source: "corp"}, slices.Values([]store.ReadEntry(nil))); !errors.Is(err, store.ErrFenced) {
 		k.T.Errorf("an old lease: got %v", err)
 	}
 	if k.Head() != head {

@@ -197,6 +197,10 @@ func oneOf(d *strict.Document, at, value string, known []string) {
 func (l *Loaded) Warnings() []string {
 	var out []string
 	for _, p := range slices.Sorted(maps.Keys(l.literal)) {
+		if p == "store" {
+			out = append(out, "store has a password in plain text; use ${NAME}, store_password_file or PGPASSWORD")
+			continue
+		}
 		out = append(out, fmt.Sprintf("%s stands in the file as plain text; use ${NAME} or %s_file", p, p[strings.LastIndexByte(p, '.')+1:]))
 	}
 	out = append(out, l.openSignIn()...)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,6 +44,11 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a slug of digits", "sites:\n- {id: 1, slug: \"12\"}", `slug "12"`},
 		{"an LDAP filter with a bracket missing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\", filter: \"(a=b\"}, groups: {base: \"dc=x\"}}}", `the brackets do not match`},
 		{"an LDAP directory without groups", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, users: {base: \"dc=x\"}}}", `base is missing`},
+		{"Kerberos without a key", gssapiWith("ldaps://h", `principal: p`), `c.yaml:2:103: give a keytab, or a credential cache; write principal and keytab_file, or ccache_file`},
+		{"Kerberos without who", gssapiWith("ldaps://h", `keytab_file: k`), `the principal is missing`},
+		{"Kerberos and a password", gssapiWith("ldaps://h", `ccache_file: c}, bind_dn: "cn=a", canaries: {`), `gssapi needs no bind_dn and no password`},
+		{"Kerberos in plaintext", gssapiWith("ldap://h", `ccache_file: c}, plaintext: true, canaries: {`), `ldap://h: bind: gssapi encrypts nothing by itself`},
+		{"Kerberos for nothing", "sources:\n  l: {ldap: {url: \"ldaps://h\", bind: anonymous, kerberos: {principal: p}, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}}}", `it is used with bind: gssapi only`},
 		{"passwords of people in plaintext", "sources:\n  l: {ldap: {url: \"ldap://h\", plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `would cross the network to ldap://h unencrypted`},
 		{"passwords of people in plaintext to a fallback", "sources:\n  l: {ldap: {url: \"ldap://127.0.0.1\", fallbacks: [\"ldap://h\"], plaintext: true, bind: anonymous, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, password_login: {enabled: true}}}", `to ldap://h unencrypted`},
 		{"SAML without metadata", "sources:\n  o: {saml: {groups: apply}}", `metadata is missing`},
@@ -204,6 +210,43 @@ func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
 	}
 }
 
+func TestAProblemWithAVariableNamesTheVariable(t *testing.T) {
+	_, err := Parse("c.yaml", []byte("log: {level: warn}"), env("GRANTBRIDGE_LOG_LEVEL", "loud"))
+	if err == nil || !strings.HasPrefix(err.Error(), `GRANTBRIDGE_LOG_LEVEL: no level "loud"`) {
+		t.Errorf("got %v", err)
+	}
+	l, err := Parse("c.yaml", nil, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := l.Misspelt([]string{"GRANTBRIDGE_LOG_LEVL=debug", "GRANTBRIDGE_LOG_LEVEL=debug", "GRANTBRIDGE_CONFIG=x", "GRANTBRIDGE_DB_PASSWORD=x", "PATH=/bin"})
+	if want := []string{"the environment variable GRANTBRIDGE_LOG_LEVL sets nothing; did you mean GRANTBRIDGE_LOG_LEVEL?"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPasswordsOfAStoreAreNeverShown(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"postgres://u:hush@h/db":                                          "postgres://u:xxxxx@h/db",
+		"postgres://u@h/db?password=hush&sslmode=disable":                 "postgres://u@h/db?password=xxxxx&sslmode=disable",
+		"postgres://u@h/db?sslmode=verify-full&sslpassword=hush&sslkey=a": "postgres://u@h/db?sslkey=a&sslmode=verify-full&sslpassword=xxxxx",
+		"postgres://u@h/db?sslmode=disable&host=/run/postgresql":          "postgres://u@h/db?sslmode=disable&host=/run/postgresql",
+		"sqlite:a?password=x.db":                                          "sqlite:a?password=x.db",
+		"postgres://u:hush%zz@h/db":                                       "a store whose name is no URL",
+	} {
+		if got := MaskDSN(dsn); got != want {
+			t.Errorf("%s is shown as %s, want %s", dsn, got, want)
+		}
+	}
+	l, err := Parse("c.yaml", []byte("store: postgres://u@h/db?password=hush"), noEnv)
+	if err != nil || len(l.Warnings()) != 1 || !strings.Contains(l.Warnings()[0], "store_password_file") {
+		t.Errorf("a password in the query: %v, %v", l.Warnings(), err)
+	}
+	if _, err := Parse("c.yaml", []byte("store: mysql://u@h/db?password=hush"), noEnv); err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSecretsInFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -241,4 +284,9 @@ func TestSchemaNamesEveryKey(t *testing.T) {
 			t.Errorf("the schema lacks %s", key)
 		}
 	}
+}
+
+// gssapiWith is a directory that is read by Kerberos.
+func gssapiWith(url, kerberos string) string {
+	return fmt.Sprintf("sources:\n  l: {ldap: {url: %q, bind: gssapi, users: {base: \"dc=x\"}, groups: {base: \"dc=x\"}, kerberos: {%s}}}", url, kerberos)
 }

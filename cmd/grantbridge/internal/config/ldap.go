@@ -13,6 +13,7 @@ import (
 
 	"grantbridge/cmd/grantbridge/internal/strict"
 	"grantbridge/ldapsync"
+	"grantbridge/ldapsync/kerberos"
 	"grantbridge/provision"
 )
 
@@ -25,10 +26,11 @@ type LDAP struct {
 	KeyFile          string       `yaml:"key_file" jsonschema_description:"its key"`
 	ServerName       string       `yaml:"server_name" jsonschema_description:"name in the server's certificate, when it is not the host of url"`
 	Plaintext        bool         `yaml:"plaintext" jsonschema_description:"true allows a password without TLS; never on a network"`
-	Bind             string       `yaml:"bind" jsonschema_description:"how we say who we are" jsonschema:"enum=simple,enum=external,enum=anonymous"`
+	Bind             string       `yaml:"bind" jsonschema_description:"how we say who we are" jsonschema:"enum=simple,enum=external,enum=gssapi,enum=anonymous"`
 	BindDN           string       `yaml:"bind_dn" jsonschema_description:"who reads the directory"`
 	BindPassword     Secret       `yaml:"bind_password" jsonschema_description:"better bind_password_file"`
 	BindPasswordFile string       `yaml:"bind_password_file" jsonschema_description:"file that holds the password"`
+	Kerberos         LDAPKerberos `yaml:"kerberos" jsonschema_description:"who reads the directory with bind: gssapi"`
 	Kind             string       `yaml:"kind" jsonschema_description:"what the directory is; auto asks it" jsonschema:"enum=auto,enum=openldap,enum=active-directory,enum=389-ds,enum=generic"`
 	Mode             string       `yaml:"mode" jsonschema_description:"how changes are read; auto chooses" jsonschema:"enum=auto,enum=full,enum=syncrepl,enum=usn,enum=timestamp"`
 	Users            LDAPUsers    `yaml:"users" jsonschema_description:"where people are"`
@@ -44,6 +46,15 @@ type LDAP struct {
 	Timeout          Duration     `yaml:"timeout" jsonschema_description:"and a reading that takes longer"`
 
 	PasswordLogin PasswordLogin `yaml:"password_login" jsonschema_description:"people sign in at /login with the password that the directory knows"`
+}
+
+// LDAPKerberos is who reads the directory with bind: gssapi.
+type LDAPKerberos struct {
+	Principal  string `yaml:"principal" jsonschema_description:"name@REALM; without a realm, default_realm of config_file"`
+	KeytabFile string `yaml:"keytab_file" jsonschema_description:"file with the principal's keys; read again at each connect"`
+	CCacheFile string `yaml:"ccache_file" jsonschema_description:"a credential cache that something else renews, instead of keytab_file and principal"`
+	ConfigFile string `yaml:"config_file" jsonschema_description:"krb5.conf; what it includes is not read"`
+	Service    string `yaml:"service" jsonschema_description:"the server's name at the KDC; empty is ldap/ and server_name or the host of url"`
 }
 
 // PasswordLogin is how people sign in with a password of their directory.
@@ -90,13 +101,16 @@ type LDAPLimits struct {
 }
 
 var (
-	ldapBinds = []string{"simple", "external", "anonymous"}
+	ldapBinds = []string{"simple", "external", "gssapi", "anonymous"}
 	ldapKinds = []string{"auto", "openldap", "active-directory", "389-ds", "generic"}
 	ldapModes = []string{"auto", "full", "syncrepl", "usn", "timestamp"}
 )
 
 func (l *LDAP) setDefaults() {
 	orElse(&l.Bind, "simple")
+	if l.Bind == "gssapi" {
+		orElse(&l.Kerberos.ConfigFile, kerberos.DefaultConfig)
+	}
 	orElse(&l.Kind, "auto")
 	orElse(&l.Mode, "auto")
 	if l.Kind == "active-directory" {
@@ -162,11 +176,44 @@ func (l *LDAP) checkBind(d *strict.Document, at string) {
 		d.Problem(at+".bind_dn", "no password for it; give bind_password_file")
 	}
 	if l.Bind == "simple" && l.BindDN == "" {
-		d.Problem(at, "bind_dn is missing; give it with bind_password_file, or bind: external or anonymous")
+		d.Problem(at, "bind_dn is missing; give it with bind_password_file, or bind: external, gssapi or anonymous")
 	}
+	l.checkKerberos(d, at)
 	if (l.CertFile == "") != (l.KeyFile == "") {
 		d.Problem(at+".cert_file", "cert_file and key_file are given together")
 	}
+}
+
+// checkKerberos finds what a bind by Kerberos lacks, and what is there for
+// nothing.
+func (l *LDAP) checkKerberos(d *strict.Document, at string) {
+	if l.Bind != "gssapi" {
+		if l.Kerberos != (LDAPKerberos{}) {
+			d.Problem(at+".kerberos", "it is used with bind: gssapi only")
+		}
+		return
+	}
+	if l.BindDN != "" || l.BindPassword != "" || l.BindPasswordFile != "" {
+		d.Problem(at+".bind", "gssapi needs no bind_dn and no password; kerberos says who reads")
+	}
+	if err := l.bind().Kerberos.Validate(); err != nil {
+		d.Problem(at+".kerberos", "%v; write principal and keytab_file, or ccache_file", err)
+	}
+	for _, server := range l.servers() {
+		if l.Plaintext && !ldapsync.Local(server) {
+			d.Problem(at+".plaintext", "%s: %v", server, ldapsync.ErrUnprotected)
+		}
+	}
+}
+
+// bind is who reads; a password in a file is not in it yet.
+func (l *LDAP) bind() ldapsync.Bind {
+	k := l.Kerberos
+	if k.ConfigFile == kerberos.DefaultConfig {
+		k.ConfigFile = "" // which may be missing, unlike one that somebody names
+	}
+	return ldapsync.Bind{Method: ldapsync.BindMethod(l.Bind), DN: l.BindDN, Password: l.BindPassword.Reveal(), Service: k.Service,
+		Kerberos: kerberos.Credentials{Principal: k.Principal, Keytab: k.KeytabFile, Cache: k.CCacheFile, Config: k.ConfigFile}}
 }
 
 // checkPasswords refuses what would send passwords of people over a network in
@@ -204,7 +251,7 @@ func (l *Loaded) Directory(source string) (ldapsync.Config, error) {
 	auto := func(v string) string { return strings.TrimPrefix(v, "auto") }
 	out := ldapsync.Config{
 		Source: source, Servers: c.servers(), ServerName: c.ServerName, Plaintext: c.Plaintext,
-		Bind: ldapsync.Bind{Method: ldapsync.BindMethod(c.Bind), DN: c.BindDN, Password: c.BindPassword.Reveal()},
+		Bind: c.bind(),
 		Users: ldapsync.Users{Base: c.Users.Base, Filter: c.Users.Filter, Login: c.Users.Login, Display: c.Users.Display,
 			Email: c.Users.Email, Attributes: c.Users.Attributes},
 		Groups:       ldapsync.Groups{Base: c.Groups.Base, Filter: c.Groups.Filter, Name: c.Groups.Name, Depth: c.Groups.Depth},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"grantbridge/cmd/grantbridge/internal/strict"
@@ -19,6 +20,7 @@ type Loaded struct {
 	File    string   // "" when there was none
 	literal literals // secrets in plain text, by path
 	missing []string
+	known   []string      // the variables that can set a value
 	schemas []scim.Schema // of scim_schemas, in that order
 }
 
@@ -58,7 +60,7 @@ func None(env Env) (*Loaded, error) {
 }
 
 func (l *Loaded) finish(doc *strict.Document, env Env) error {
-	override(doc, reflect.ValueOf(&l.Config).Elem(), "", env)
+	l.known = override(doc, reflect.ValueOf(&l.Config).Elem(), "", env)
 	l.setDefaults()
 	l.check(doc)
 	elsewhere := l.readSchemas(doc)
@@ -99,6 +101,9 @@ func (l *Loaded) anchor(dir string) {
 			at(dir, &s.LDAP.CAFile)
 			at(dir, &s.LDAP.CertFile)
 			at(dir, &s.LDAP.KeyFile)
+			at(dir, &s.LDAP.Kerberos.KeytabFile)
+			at(dir, &s.LDAP.Kerberos.CCacheFile)
+			at(dir, &s.LDAP.Kerberos.ConfigFile)
 		}
 	}
 	l.oidcFiles(func(_ string, path *string) { at(dir, path) })
@@ -112,34 +117,54 @@ func at(dir string, path *string) {
 }
 
 // override sets each single value that the environment names: log.level is
-// GRANTBRIDGE_LOG_LEVEL. Lists and sources have no such name.
-func override(doc *strict.Document, v reflect.Value, path string, env Env) {
+// GRANTBRIDGE_LOG_LEVEL. Lists and sources have no such name. It returns all names
+// that there are.
+func override(doc *strict.Document, v reflect.Value, path string, env Env) (known []string) {
 	for i := range v.NumField() {
 		f, name := v.Field(i), v.Type().Field(i).Tag.Get("yaml")
 		at := strings.TrimPrefix(path+"."+name, ".")
 		_, isText := f.Addr().Interface().(interface{ UnmarshalText([]byte) error })
 		switch {
 		case f.Kind() == reflect.Struct && !isText:
-			override(doc, f, at, env)
+			known = append(known, override(doc, f, at, env)...)
 		case f.Kind() == reflect.Map || f.Kind() == reflect.Slice:
 		default:
-			setFromEnv(doc, v, at, name, env)
+			known = append(known, setFromEnv(doc, v, at, name, env))
 		}
 	}
+	return known
 }
 
-func setFromEnv(doc *strict.Document, v reflect.Value, path, name string, env Env) {
-	variable := "GRANTBRIDGE_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+func setFromEnv(doc *strict.Document, v reflect.Value, path, name string, env Env) (variable string) {
+	variable = "GRANTBRIDGE_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 	text, ok := env(variable)
 	if !ok || text == "" {
-		return
+		return variable
 	}
+	doc.Set(path, variable)
 	// The strict decoder knows all the types; one line of YAML is given to it.
 	line := name + ": '" + strings.ReplaceAll(text, "'", "''") + "'"
 	_, err := strict.Decode(variable, []byte(line), v.Addr().Interface(), nil)
 	if ps, bad := err.(strict.Problems); bad {
-		doc.Problem(path, "%s: %s", variable, ps[0].Message)
+		doc.Problem(path, "%s", ps[0].Message)
 	}
+	return variable
+}
+
+// Misspelt says which of the variables in environ ("NAME=value") are nearly ones
+// that set a value, and set none.
+func (l *Loaded) Misspelt(environ []string) (out []string) {
+	known := append(slices.Clone(l.known), "GRANTBRIDGE_CONFIG")
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(name, "GRANTBRIDGE_") || slices.Contains(known, name) {
+			continue
+		}
+		if near := strict.Nearest(name, known); near != "" {
+			out = append(out, fmt.Sprintf("the environment variable %s sets nothing; did you mean %s?", name, near))
+		}
+	}
+	return out
 }
 
 // findLiterals reads text once more without an environment, where a secret that
@@ -166,8 +191,8 @@ func findLiterals(file string, text []byte) literals {
 			note("sources."+n+".ldap.bind_password", s.LDAP.BindPassword.Reveal())
 		}
 	}
-	if u, err := url.Parse(raw.Store); err == nil && u.User != nil {
-		if p, set := u.User.Password(); set {
+	if u, err := url.Parse(raw.Store); err == nil {
+		for _, p := range passwords(u) {
 			note("store", p)
 		}
 	}
@@ -203,6 +228,8 @@ func (l *Loaded) missingFiles() []string {
 			note("sources."+n+".ldap.ca_file", s.LDAP.CAFile)
 			note("sources."+n+".ldap.cert_file", s.LDAP.CertFile)
 			note("sources."+n+".ldap.key_file", s.LDAP.KeyFile)
+			note("sources."+n+".ldap.kerberos.keytab_file", s.LDAP.Kerberos.KeytabFile)
+			note("sources."+n+".ldap.kerberos.ccache_file", s.LDAP.Kerberos.CCacheFile)
 		}
 	}
 	l.oidcFiles(func(key string, path *string) { note(key, *path) })
@@ -263,9 +290,12 @@ func readSecret(file string) (string, error) {
 	return s, nil
 }
 
-// LooseFiles names the files with secrets that others than their owner can read.
+// LooseFiles names the files with secrets, and the SQLite store, that others than their owner can read.
 func (l *Loaded) LooseFiles() []string {
 	files := []string{l.StorePasswordFile}
+	if f, ok := strings.CutPrefix(l.Store, "sqlite:"); ok {
+		files = append(files, f)
+	}
 	if len(l.literal) > 0 {
 		files = append(files, l.File)
 	}
@@ -277,7 +307,7 @@ func (l *Loaded) LooseFiles() []string {
 			files = append(files, s.SAML.KeyFile, s.SAML.NextKeyFile)
 		}
 		if s := l.Sources[n]; s.LDAP != nil {
-			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile)
+			files = append(files, s.LDAP.BindPasswordFile, s.LDAP.KeyFile, s.LDAP.Kerberos.KeytabFile, s.LDAP.Kerberos.CCacheFile)
 		}
 	}
 	for _, n := range l.SourceNames() {

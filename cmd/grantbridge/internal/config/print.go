@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"reflect"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/invopop/jsonschema"
@@ -26,17 +27,42 @@ func (c Config) JSON() (any, error) {
 	return v, yaml.Unmarshal(b, &v)
 }
 
-// MaskDSN hides the password in a store's name.
+// MaskDSN hides the passwords in a store's name. PostgreSQL takes them in the
+// query too: password, and sslpassword of the client's key.
 func MaskDSN(dsn string) string {
 	u, err := url.Parse(dsn)
-	if err != nil || u.User == nil {
+	if strings.HasPrefix(dsn, "sqlite:") || err == nil && len(passwords(u)) == 0 {
 		return dsn
 	}
-	if _, set := u.User.Password(); set {
-		return u.Redacted()
+	if err != nil {
+		return "a store whose name is no URL"
 	}
-	return dsn
+	q := u.Query()
+	for name := range q {
+		if isPassword(name) {
+			q.Set(name, "xxxxx")
+		}
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = q.Encode()
+	}
+	return u.Redacted()
 }
+
+// passwords are those in a store's name.
+func passwords(u *url.URL) (out []string) {
+	if p, set := u.User.Password(); set {
+		out = append(out, p)
+	}
+	for name, values := range u.Query() {
+		if isPassword(name) {
+			out = append(out, values...)
+		}
+	}
+	return out
+}
+
+func isPassword(name string) bool { return name == "password" || name == "sslpassword" }
 
 // Schema is the JSON Schema of the file, for editors.
 func Schema() ([]byte, error) {

@@ -75,7 +75,8 @@ type SAMLMFA struct {
 
 // SAMLSubject says what names a person in an assertion.
 type SAMLSubject struct {
-	Attribute string `yaml:"attribute" jsonschema_description:"attribute that equals the account's externalId; empty is a persistent NameID"`
+	Attribute       string   `yaml:"attribute" jsonschema_description:"attribute that equals the account's externalId; empty is a persistent NameID"`
+	ReassignedAfter Duration `yaml:"reassigned_after" jsonschema_description:"a NameID that is an e-mail address or unspecified, and was not here for so long, waits for an administrator"`
 }
 
 // Sessions bound how long somebody is signed in.
@@ -106,7 +107,8 @@ func (s *SAML) setDefaults() {
 	} {
 		orElse(key, def)
 	}
-	for key, def := range map[*Duration]time.Duration{&s.ClockSkew: time.Minute, &s.MaxAge: 5 * time.Minute, &s.LoginTTL: 15 * time.Minute, &s.Metadata.Every: metadataEvery} {
+	for key, def := range map[*Duration]time.Duration{&s.ClockSkew: time.Minute, &s.MaxAge: 5 * time.Minute, &s.LoginTTL: 15 * time.Minute, &s.Metadata.Every: metadataEvery,
+		&s.Subject.ReassignedAfter: 180 * 24 * time.Hour} {
 		if *key == 0 {
 			*key = Duration(def)
 		}
@@ -226,6 +228,7 @@ func checkSAMLTimes(d *strict.Document, at string, s *SAML) {
 	within("clock_skew", s.ClockSkew, time.Second, 3*time.Minute)
 	within("max_age", s.MaxAge, 10*time.Second, time.Hour)
 	within("login_ttl", s.LoginTTL, time.Minute, time.Hour)
+	within("subject.reassigned_after", s.Subject.ReassignedAfter, 24*time.Hour, 36500*24*time.Hour)
 	within("max_authn_age", s.MaxAuthnAge, 0, 366*24*time.Hour)
 	if s.MaxAuthnAge > 0 && s.MaxAuthnAge < s.LoginTTL && !s.ForceAuthn {
 		d.Problem(at+".max_authn_age", "it is shorter than login_ttl (%s), so people with a session at the identity provider would be refused in a circle; add force_authn: true, or raise it", s.LoginTTL)

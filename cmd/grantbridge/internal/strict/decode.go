@@ -19,7 +19,8 @@ type Document struct {
 	lines    []string
 	places   map[string]token.Position
 	problems Problems
-	hidden   []token.Position // values that no excerpt may show
+	hidden   []token.Position  // values that no excerpt may show
+	setBy    map[string]string // what set the value at a path, instead of the file
 	lookup   func(string) (string, bool)
 }
 
@@ -81,9 +82,22 @@ func (d *Document) Problem(path, format string, args ...any) {
 	d.problems = append(d.problems, p)
 }
 
+// Set notes that the value at path comes from elsewhere, as an environment
+// variable; a problem with it is a problem there.
+func (d *Document) Set(path, from string) {
+	if d.setBy == nil {
+		d.setBy = map[string]string{}
+	}
+	d.setBy[path] = from
+}
+
 // Place makes a Problem of path without noting it.
 func (d *Document) Place(path, format string, args ...any) Problem {
 	p := Problem{File: d.File, Message: fmt.Sprintf(format, args...)}
+	if from, ok := d.setBy[path]; ok {
+		p.File = from
+		return p
+	}
 	for at := path; at != ""; at = parent(at) {
 		if pos, ok := d.places[at]; ok {
 			return d.excerpt(p, pos)

@@ -60,11 +60,14 @@ var secretValue = regexp.MustCompile(`(?i)((?:token|secret|passw|pass|tokn|pwd)[
 // and the passwords of URLs.
 func mask(line string) string {
 	line = secretValue.ReplaceAllString(line, "${1}…")
+	line = queryPassword.ReplaceAllString(line, "${1}…")
 	return userinfo.ReplaceAllString(line, "${1}…@")
 }
 
 // randomText is what may be a secret on a line that is not even YAML.
 var randomText = regexp.MustCompile(`[A-Za-z0-9_+/=-]{16,}`)
+
+var queryPassword = regexp.MustCompile(`([?&](?:ssl)?password=)[^&\s"']*`)
 
 var userinfo = regexp.MustCompile(`(://[^/\s:@]*:)[^@\s]*@`)
 
