@@ -183,9 +183,6 @@ func (d *doctor) sources(ctx context.Context, b *bridge) {
 		if c.SCIM != nil {
 			d.lastHeard(ctx, b, n, status[n])
 		}
-		if c.OIDC != nil {
-			d.openID(ctx, b.cfg, n)
-		}
 		if c.LDAP != nil {
 			d.lastRun(ctx, b, n)
 			d.tickets(ctx, b, n)

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"grantbridge/cmd/grantbridge/internal/config"
-	"grantbridge/saml"
 	"grantbridge/saml/login"
+	"grantbridge/saml/signin"
 	"grantbridge/store"
 )
 
@@ -22,6 +22,9 @@ func (d *doctor) signIn(ctx context.Context, b *bridge) {
 	base := strings.TrimSuffix(b.cfg.URL(b.cfg.Listen), "/")
 	_, plain := login.Loopback(base)
 	for _, name := range b.cfg.SourceNames() {
+		if b.cfg.Sources[name].OIDC != nil {
+			d.openID(ctx, b, name)
+		}
 		c := b.cfg.Sources[name].SAML
 		switch {
 		case c == nil:
@@ -51,7 +54,7 @@ func (d *doctor) signIn(ctx context.Context, b *bridge) {
 				d.warn("sign-in "+name, "a new certificate waits: grantbridge login metadata take %s %.16s", name, w.Fingerprint())
 			}
 		}
-		d.groupsArrive(ctx, b, name, c)
+		d.groupsArrive(ctx, b, name, c.Groups, c.GroupsAttribute)
 		if len(warnings) == 0 {
 			d.ok("sign-in "+name, "%s", signInSays(c))
 		}
@@ -62,9 +65,10 @@ func (d *doctor) signIn(ctx context.Context, b *bridge) {
 const groupless = 5
 
 // groupsArrive warns when the last sign-ins of a source brought no groups that
-// can be believed, of whomever: a claim that was taken away looks like this.
-func (d *doctor) groupsArrive(ctx context.Context, b *bridge, name string, c *config.SAML) {
-	if c.Groups == "ignore" {
+// can be believed, of whomever: a claim that was taken away looks like this. mode
+// is what they do, and where is the attribute or claim in which they would come.
+func (d *doctor) groupsArrive(ctx context.Context, b *bridge, name, mode, where string) {
+	if mode == "ignore" {
 		return
 	}
 	var last []store.LoginTrace
@@ -83,9 +87,9 @@ func (d *doctor) groupsArrive(ctx context.Context, b *bridge, name string, c *co
 			states[body.GroupState]++
 		}
 	}
-	if absent, over := states[saml.GroupsAbsent.String()], states[saml.GroupsOverage.String()]; absent+over == groupless {
+	if absent, over := states[signin.GroupsAbsent.String()], states[signin.GroupsOverage.String()]; absent+over == groupless {
 		d.warn("sign-in "+name, "the last %d sign-ins brought no groups (%d without %s, %d with more than are sent); memberships stay as they were; grantbridge login test %s shows what arrives",
-			groupless, absent, c.GroupsAttribute, over, name)
+			groupless, absent, where, over, name)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"grantbridge/cmd/grantbridge/internal/config"
@@ -62,6 +61,9 @@ func oidcProvider(base, name string, c *config.OIDC) (*oidc.Provider, error) {
 	if p.Secret, err = c.Secret(); err != nil {
 		return nil, fmt.Errorf("client_secret_file: %w", err)
 	}
+	if p.Key, err = c.Key(); err != nil {
+		return nil, fmt.Errorf("client_key_file: %w", err)
+	}
 	if p.Transport, err = trusting(c.CAFile); err != nil {
 		return nil, err
 	}
@@ -89,20 +91,7 @@ func trusting(file string) (http.RoundTripper, error) {
 // followProvider reads what the provider publishes about itself, until ctx ends.
 func (s *server) followProvider(ctx context.Context, p *oidc.Provider) {
 	_ = p.Run(ctx, func(err error) { // it ends with ctx and has no other error
-		s.log.Warn("an OpenID provider's configuration cannot be read; what was read last stays", "source", p.Source(), "reason", err.Error())
+		closed := p.Trouble() != nil && p.Trouble().Closed
+		s.log.Warn("an OpenID provider's configuration or keys cannot be read; what was read last stays", "source", p.Source(), "closed", closed, "reason", err.Error())
 	})
-}
-
-// openID asks the OpenID provider of a source what it publishes about itself.
-func (d *doctor) openID(ctx context.Context, l *config.Loaded, name string) {
-	base := strings.TrimSuffix(l.URL(l.Listen), "/")
-	p, err := oidcProvider(base, name, l.Sources[name].OIDC)
-	if err == nil {
-		err = p.Check(ctx)
-	}
-	if err != nil {
-		d.fail("source "+name, "%v", err)
-		return
-	}
-	d.ok("source "+name, "%s answers; its redirect URI for us is %s/oidc/%s/callback", p.Issuer(), base, name)
 }

@@ -36,7 +36,7 @@ var (
 
 // Describe lists the metrics.
 func (m *signInMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descCertificate, descMetadata, descMetadataFails, descKeysWaiting, descSAMLClosed} {
+	for _, d := range []*prometheus.Desc{descCertificate, descMetadata, descMetadataFails, descKeysWaiting, descSAMLClosed, descOIDCClosed, descOIDCFailing} {
 		ch <- d
 	}
 }
@@ -65,8 +65,11 @@ func (m *signInMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	for name := range live.closed {
-		gauge(descSAMLClosed, 1, name)
+		if g.cfg.Sources[name].OIDC == nil {
+			gauge(descSAMLClosed, 1, name)
+		}
 	}
+	collectOIDC(g, live, gauge)
 	for _, f := range live.fetched {
 		c := g.cfg.Sources[f.Source].SAML
 		if c == nil || f.URL != c.MetadataURL {

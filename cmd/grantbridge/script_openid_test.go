@@ -19,6 +19,17 @@ type sceneCleaner struct{ ts *testscript.TestScript }
 func (sceneCleaner) Helper()            {}
 func (c sceneCleaner) Cleanup(f func()) { c.ts.Defer(f) }
 
+// openIDLies is what a provider may publish.
+var openIDLies = map[string]func(*oidctest.Provider){
+	"honest": func(*oidctest.Provider) {},
+	"renamed": func(p *oidctest.Provider) {
+		p.Discovery = func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "/" }
+	},
+	"keyless": func(p *oidctest.Provider) {
+		p.JWKS = func(w http.ResponseWriter) bool { http.Error(w, "down", http.StatusBadGateway); return true }
+	},
+}
+
 // openID is the openid command of scenes.
 func openID(ts *testscript.TestScript, _ bool, args []string) {
 	held := ts.Value(openIDKey{}).(**oidctest.Provider)
@@ -27,14 +38,15 @@ func openID(ts *testscript.TestScript, _ bool, args []string) {
 		*held = oidctest.Start(sceneCleaner{ts})
 		(*held).Redirects = []string{ts.Getenv("URL") + "/oidc/okta/callback"}
 		ts.Setenv("OPENID", (*held).URL)
-	case len(args) == 1 && args[0] == "renamed":
+	case len(args) == 1 && openIDLies[args[0]] != nil:
 		(*held).Lock()
-		(*held).Discovery = func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "/" }
+		(*held).Discovery, (*held).JWKS = nil, nil
+		openIDLies[args[0]](*held)
 		(*held).Unlock()
 	case len(args) == 2 && args[0] == "browse":
 		browse(ts, args[1])
 	default:
-		ts.Fatalf("usage: openid serve|renamed|browse URL")
+		ts.Fatalf("usage: openid serve|honest|renamed|keyless|browse URL")
 	}
 }
 

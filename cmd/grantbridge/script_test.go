@@ -47,7 +47,8 @@ func TestMain(m *testing.M) {
 //	push N           push N users to $URL/scim/v2/okta until the server is gone,
 //	                 noting those that were acknowledged in acked.txt
 //	acked            all of acked.txt are there, each once
-//	openid WORD      an OpenID provider in process: serve (sets $OPENID), renamed;
+//	openid WORD      an OpenID provider in process: serve (sets $OPENID), and then
+//	                 honest, renamed, keyless;
 //	                 browse URL goes there as a browser does
 //	ldap WORD ARG…   a directory in process: serve (sets $LDAP), person LOGIN…,
 //	                 group NAME LOGIN…, delete DN, disable LOGIN, hide, see

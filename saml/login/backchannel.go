@@ -33,6 +33,22 @@ func (d *Door) signedOutThere(w http.ResponseWriter, r *http.Request) error {
 	return d.signedOut(w, "")
 }
 
+// clientKeys are what an OpenID provider knows us by, for sources with a key.
+func (d *Door) clientKeys(w http.ResponseWriter, r *http.Request) error {
+	name, s, err := d.source(r)
+	if err != nil {
+		return err
+	}
+	set := s.OIDC.ClientKeys()
+	if set == nil {
+		return &handler.Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "source " + name + " has no client_key_file"}
+	}
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(set)
+	return nil
+}
+
 const maxLogoutForm = 256 << 10
 
 // backchannel takes a logout token from the provider itself (OpenID Connect

@@ -13,6 +13,7 @@
 //	IdP       *    /saml/{source}/slo       the other way round, and the answers
 //	browser   GET  /oidc/{source}/signed-out            back from the provider's logout
 //	IdP       POST /oidc/{source}/backchannel-logout    it ends our sessions
+//	IdP       GET  /oidc/{source}/jwks.json             our public key, when we have one there
 //	proxy     GET  /auth/verify             200 with a signed token, or 401
 //	anybody   GET  /saml/{source}/metadata, /.well-known/jwks.json
 //

@@ -163,6 +163,7 @@ func (d *Door) routes() http.Handler {
 		"POST /saml/{source}/slo":                d.slo,
 		"GET /oidc/{source}/login":               d.begin,
 		"GET /oidc/{source}/callback":            d.callback,
+		"GET /oidc/{source}/jwks.json":           d.clientKeys,
 		"GET /oidc/{source}/signed-out":          d.signedOutThere,
 		"POST /oidc/{source}/backchannel-logout": d.backchannel,
 		"GET /finish":                            d.finish,

@@ -80,7 +80,9 @@ func (h *harbour) door() http.Handler {
 		op.Redirects = []string{at + "callback"}
 		c := h.conf
 		c.Source, c.Issuer, c.ClientID, c.Secret, c.Callback, c.LoggedOut = name, op.URL, oidctest.ClientID, oidctest.Secret, at+"callback", at+"signed-out"
-		c.Now = h.now
+		if c.Now = h.now; c.Key != nil {
+			c.Secret = ""
+		}
 		p, err := oidc.New(c)
 		h.must(err)
 		if op.URL != "" {

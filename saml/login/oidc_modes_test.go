@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"grantbridge/saml"
 	"grantbridge/saml/login"
 	"grantbridge/saml/oidc"
+	"grantbridge/saml/oidc/oidctest"
 	"grantbridge/store"
 	"grantbridge/store/storetest"
 )
@@ -51,7 +53,7 @@ func TestATestByOpenIDConnectCreatesNothing(t *testing.T) {
 		{name: "a token of another issuer", mode: login.Create, do: func(h *harbour) { h.says("iss", "https://evil.example") }, want: oidc2saml(oidc.IssuerWrong)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			eachHarbour(t, func(h *harbour) { h.source.Mode, h.source.Groups = c.mode, login.Apply }, func(h *harbour) {
+			oneHarbour(t, func(h *harbour) { h.source.Mode, h.source.Groups = c.mode, login.Apply }, func(h *harbour) {
 				h.must(h.engine.PutSites(t.Context(), store.By{}, []access.Site{{ID: 1, Slug: "main", Name: "Main site"}}))
 				h.rules(writersRule)
 				h.says("groups", []string{"Marketing"})
@@ -356,4 +358,41 @@ func mustURL(text string) *url.URL {
 		panic(err)
 	}
 	return u
+}
+
+func TestASourceWithAKeyInThePlaceOfASecret(t *testing.T) {
+	oneHarbour(t, func(h *harbour) {
+		k := oidctest.NewKey("flow-client", "ES256")
+		h.conf.Key = &oidc.ClientKey{ID: k.ID, Private: k.Private}
+		h.op.Client, h.other.Client = &k, &k
+	}, func(h *harbour) {
+		h.clara()
+		h.signsIn(h.browser())
+		if p := h.browser().get("/oidc/okta/jwks.json"); p.status != 200 || !strings.Contains(p.text, `"kid":"flow-client"`) || strings.Contains(p.text, `"d"`) {
+			t.Errorf("the key to register: %d %s", p.status, p.text)
+		}
+	})
+	oneHarbour(t, nil, func(h *harbour) {
+		if p := h.browser().get("/oidc/okta/jwks.json"); p.status != 404 {
+			t.Errorf("a source with a secret publishes %d %s", p.status, p.text)
+		}
+	})
+}
+
+func TestAnEncryptedIDTokenSaysWhatToChangeAtTheProvider(t *testing.T) {
+	oneHarbour(t, nil, func(h *harbour) {
+		h.clara()
+		// A JWE in compact form (RFC 7516 section 3.1), as far as it is looked at.
+		h.op.Sign = func(map[string]any) string {
+			head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RSA-OAEP-256","enc":"A256GCM","cty":"JWT","kid":"ours"}`))
+			return head + ".a2V5.aXY.Y2lwaGVy.dGFn"
+		}
+		kept := h.refused(h.browser().get("/oidc/okta/login"), oidc2saml(oidc.TokenEncrypted))
+		if !strings.Contains(string(kept.Body), "id_token_encrypted_response_alg") {
+			t.Errorf("the trace does not say what to change: %s", kept.Body)
+		}
+		if status, text := h.send(h.us.URL, h.op.Sign(nil)); status != 400 || !strings.Contains(text, string(oidc.TokenEncrypted)) {
+			t.Errorf("an encrypted logout token: %d %s", status, text)
+		}
+	})
 }

@@ -18,7 +18,7 @@ func (p *Provider) Accept(ctx context.Context, a Answer, r Request, browser stri
 	defer fence(&no, func() { id = nil })
 	m := p.known(ctx)
 	if m == nil {
-		return nil, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
+		return nil, p.notReady()
 	}
 	if no := p.judge(a, r, m, now); no != nil {
 		return nil, no

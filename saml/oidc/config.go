@@ -22,6 +22,7 @@ type Config struct {
 	ClientID string
 	// Secret proves who we are to the token endpoint; ClientAuth says how.
 	Secret     string
+	Key        *ClientKey // the same without a secret
 	ClientAuth ClientAuth
 	// Callback is our redirect_uri, and LoggedOut where a logout comes back to.
 	Callback, LoggedOut string
@@ -53,10 +54,11 @@ type ClientAuth string
 
 // The methods.
 const (
-	AuthAuto  ClientAuth = "auto"  // basic, or post when the provider offers that alone
-	AuthBasic ClientAuth = "basic" // client_secret_basic
-	AuthPost  ClientAuth = "post"  // client_secret_post
-	AuthNone  ClientAuth = "none"  // a public client: PKCE alone
+	AuthAuto  ClientAuth = "auto"            // by the key when there is one; else basic, or post when the provider offers that alone
+	AuthBasic ClientAuth = "basic"           // client_secret_basic
+	AuthPost  ClientAuth = "post"            // client_secret_post
+	AuthKey   ClientAuth = "private_key_jwt" // an assertion that the key signs
+	AuthNone  ClientAuth = "none"            // a public client: PKCE alone
 )
 
 // GroupRule says where groups stand and how they are written.
@@ -130,6 +132,9 @@ func (c *Config) defaults() {
 	if c.ClientAuth == "" {
 		c.ClientAuth = AuthAuto
 	}
+	if c.ClientAuth == AuthAuto && c.Key != nil {
+		c.ClientAuth = AuthKey
+	}
 	if c.Subject == "" {
 		c.Subject = "sub"
 	}
@@ -147,11 +152,15 @@ func (c *Config) check() error {
 		return errors.New("the source has no name")
 	case c.ClientID == "":
 		return errors.New("client_id is missing")
-	case c.Secret == "" && c.ClientAuth != AuthNone:
+	case (c.Key != nil) != (c.ClientAuth == AuthKey):
+		return errors.New("private_key_jwt and the client's key belong together")
+	case c.Key != nil && (c.Key.ID == "" || c.Key.Private == nil || len(c.Key.algorithms()) == 0):
+		return errors.New("the client's key is none to sign with, or has no id")
+	case c.Secret == "" && c.ClientAuth != AuthNone && c.Key == nil:
 		return errors.New("the client's secret is missing")
-	case c.Secret != "" && c.ClientAuth == AuthNone:
-		return errors.New("a public client has no secret")
-	case !slices.Contains([]ClientAuth{AuthAuto, AuthBasic, AuthPost, AuthNone}, c.ClientAuth):
+	case c.Secret != "" && (c.ClientAuth == AuthNone || c.Key != nil):
+		return errors.New("a public client has no secret, nor has one with a key")
+	case !slices.Contains([]ClientAuth{AuthAuto, AuthBasic, AuthPost, AuthKey, AuthNone}, c.ClientAuth):
 		return fmt.Errorf("client authentication %q is unknown", c.ClientAuth)
 	case !slices.Contains(c.Scopes, "openid"):
 		return errors.New("the scopes lack openid")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	oidclib "github.com/coreos/go-oidc/v3/oidc"
@@ -21,6 +22,7 @@ type metadata struct {
 	EndSession    string   `json:"end_session_endpoint"`
 	UserInfo      string   `json:"userinfo_endpoint"`
 	ClientAuth    []string `json:"token_endpoint_auth_methods_supported"`
+	Algorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	PKCE          []string `json:"code_challenge_methods_supported"`
 	SaysIssuer    bool     `json:"authorization_response_iss_parameter_supported"`
 	read          time.Time
@@ -31,9 +33,9 @@ const (
 	refreshRetry = 10 * time.Second // and twice as long each time, up to refreshEvery
 )
 
-// Run keeps the provider's metadata fresh until ctx ends: at once, then every
-// hour, and sooner when it did not work. What was read last stays until then.
-// failed is told of each failure.
+// Run keeps the provider's metadata and keys fresh until ctx ends: at once, then
+// every hour, and sooner when it did not work. What was read last stays until
+// then. failed is told of each failure.
 func (p *Provider) Run(ctx context.Context, failed func(error)) error {
 	wait, retry := time.Duration(0), refreshRetry
 	if m := p.current(); m != nil {
@@ -47,7 +49,11 @@ func (p *Provider) Run(ctx context.Context, failed func(error)) error {
 			return ctx.Err()
 		case <-timer.C:
 		}
-		if err := p.Discover(ctx); err == nil {
+		err := p.Discover(ctx)
+		if err == nil {
+			err = p.keys.follow(ctx, triesOfLogout)
+		}
+		if err == nil {
 			wait, retry = refreshEvery, refreshRetry
 		} else {
 			if ctx.Err() == nil {
@@ -101,16 +107,19 @@ func (p *Provider) known(ctx context.Context) *metadata {
 func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 	found, err := oidclib.NewProvider(oidclib.ClientContext(ctx, p.client), p.c.Issuer)
 	if wrong, ok := errors.AsType[*oidclib.IssuerMismatchError](err); ok {
-		return nil, fmt.Errorf("the provider calls itself %q, not %q; write issuer as it does, to the letter", signin.Printable(wrong.Discovered), p.c.Issuer)
+		return nil, troubled(IssuerChanged, "the provider calls itself %q, not %q; write issuer as it does, to the letter", signin.Printable(wrong.Discovered), p.c.Issuer)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration of %s: %s", p.c.Issuer, signin.Printable(err.Error()))
+		return nil, troubled(ConfigurationUnreadable, "read the configuration of %s: %s", p.c.Issuer, signin.Printable(err.Error()))
 	}
 	m := &metadata{read: p.c.Now()}
 	if err := found.Claims(m); err != nil {
-		return nil, fmt.Errorf("read the configuration of %s: %w", p.c.Issuer, err)
+		return nil, troubled(ConfigurationRefused, "read the configuration of %s: %w", p.c.Issuer, err)
 	}
-	return m, m.check(p.c)
+	if err := m.check(p.c); err != nil {
+		return nil, troubled(ConfigurationRefused, "the configuration of %s: %w", p.c.Issuer, err)
+	}
+	return m, nil
 }
 
 // check refuses metadata that would send people, codes or secrets over plain http
@@ -125,14 +134,28 @@ func (m *metadata) check(c Config) error {
 			continue
 		}
 		if _, err := endpoint(e.what, signin.Printable(e.url)); err != nil {
-			return fmt.Errorf("the configuration of %s: %w", c.Issuer, err)
+			return err
 		}
 	}
 	if len(m.PKCE) > 0 && !slices.Contains(m.PKCE, "S256") {
-		return fmt.Errorf("the configuration of %s: the provider does not offer PKCE with S256 (code_challenge_methods_supported)", c.Issuer)
+		return errors.New("the provider does not offer PKCE with S256 (code_challenge_methods_supported)")
+	}
+	if c.Key != nil {
+		return m.takesKey(c.Key)
 	}
 	if _, ok := m.clientAuth(c); !ok {
-		return fmt.Errorf("the configuration of %s: the provider takes neither client_secret_basic nor client_secret_post (token_endpoint_auth_methods_supported)", c.Issuer)
+		return errors.New("the provider takes neither client_secret_basic nor client_secret_post (token_endpoint_auth_methods_supported)")
+	}
+	return nil
+}
+
+// takesKey reports whether the provider says that it takes assertions of the key.
+func (m *metadata) takesKey(k *ClientKey) error {
+	if !slices.Contains(m.ClientAuth, string(AuthKey)) {
+		return errors.New("the provider does not take private_key_jwt (token_endpoint_auth_methods_supported); give client_secret_file in the place of client_key_file")
+	}
+	if _, ok := k.algorithm(m.Algorithms); !ok {
+		return fmt.Errorf("the provider takes no assertion by %s (token_endpoint_auth_signing_alg_values_supported); make client_key_file of another kind", strings.Join(k.algorithms(), " or "))
 	}
 	return nil
 }
@@ -156,29 +179,13 @@ func (p *Provider) Check(ctx context.Context) error {
 	if err := p.Discover(ctx); err != nil {
 		return err
 	}
-	if _, err := p.keys.find(ctx, "", "", triesOfSignIn); err != nil {
-		return fmt.Errorf("read the keys of %s: %w", p.c.Issuer, err)
-	}
-	return nil
+	return p.keys.follow(ctx, triesOfSignIn)
 }
 
 func (p *Provider) current() *metadata {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.metadata
-}
-
-// Ready says why nobody can sign in, or nil.
-func (p *Provider) Ready() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.metadata != nil:
-		return nil
-	case p.failed != nil:
-		return p.failed
-	}
-	return errors.New("the provider's configuration was not read yet")
 }
 
 // Inherit takes what another provider of the same issuer has read: a new

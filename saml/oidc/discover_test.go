@@ -114,7 +114,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 	}
 	l.them.JWKS = func(w http.ResponseWriter) bool { http.Error(w, "down", http.StatusInternalServerError); return true }
 	next.Inherit(l.us)
-	if l.us = next; next.Ready() != nil {
+	if l.us = next; next.Trouble() != nil {
 		t.Error("what was read does not outlive a reload")
 	}
 	if _, no := l.signIn(); no != nil {
@@ -125,7 +125,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other.Inherit(l.us); other.Ready() == nil {
+	if other.Inherit(l.us); other.Trouble() == nil {
 		t.Error("another issuer's configuration was taken")
 	}
 }
@@ -162,8 +162,8 @@ func TestADownProviderIsAskedLessAndLess(t *testing.T) {
 		if first := net.asked[1].Sub(net.asked[0]); first != 10*time.Second {
 			t.Errorf("asked again after %s", first)
 		}
-		if p.Ready() == nil || !strings.Contains(p.Ready().Error(), "no route") {
-			t.Errorf("it says %v", p.Ready())
+		if e := p.Trouble(); e == nil || e.Trouble != oidc.ConfigurationUnreadable || !e.Closed || !strings.Contains(e.Error(), "no route") {
+			t.Errorf("it says %v", e)
 		}
 	})
 }
@@ -285,5 +285,70 @@ func TestWhereFormsMayLead(t *testing.T) {
 	}
 	if got := strings.Join(us.Origins(), " "); got != "https://in.example.com https://out.example.com" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestEachTroubleHasItsName(t *testing.T) {
+	down := func(w http.ResponseWriter) bool { http.Error(w, "down", http.StatusBadGateway); return true }
+	for _, c := range []struct {
+		name string
+		do   func(l *lab)
+		want oidc.Trouble
+		says string
+	}{
+		{"none", func(*lab) {}, "", ""},
+		{"a provider that is gone", func(l *lab) { l.them.Stop() }, oidc.ConfigurationUnreadable, "connection refused"},
+		{"another issuer", func(l *lab) { l.them.Discovery = func(d map[string]any) { d["issuer"] = "https://new.example" } }, oidc.IssuerChanged, `calls itself "https://new.example"`},
+		{"a configuration that cannot be used", func(l *lab) { l.them.Discovery = func(d map[string]any) { delete(d, "token_endpoint") } }, oidc.ConfigurationRefused, "token_endpoint"},
+		{"keys that do not come", func(l *lab) { l.them.JWKS = down }, oidc.KeysUnreadable, "/keys: status 502"},
+		{"no key to verify with", func(l *lab) { l.them.Published = []oidctest.Key{} }, oidc.KeysUnreadable, "/keys: the JWK Set has no public key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t)
+			us, err := oidc.New(l.c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := us.Trouble(); e == nil || e.Trouble != oidc.NotRead || !e.Closed {
+				t.Errorf("before it is read: %v", e)
+			}
+			c.do(l)
+			err = us.Check(t.Context())
+			got := us.Trouble()
+			switch {
+			case c.want == "" && (err != nil || got != nil):
+				t.Errorf("got %v, %v", err, got)
+			case c.want != "" && (err == nil || got == nil || got.Trouble != c.want || !got.Closed || !strings.Contains(got.Error(), c.says) || err.Error() != got.Error()):
+				t.Errorf("got %v, %+v; want %s: %s", err, got, c.want, c.says)
+			}
+		})
+		t.Run(c.name+", when it was read before", func(t *testing.T) {
+			l := newLab(t)
+			l.build()
+			if err := l.us.Check(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.now = l.now.Add(2 * time.Hour)
+			c.do(l)
+			_ = l.us.Check(t.Context())
+			if got := l.us.Trouble(); (got == nil) != (c.want == "") || got != nil && (got.Trouble != c.want || got.Closed) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestWhoFollowsAProviderReadsItsKeysToo(t *testing.T) {
+	l := newLab(t)
+	l.them.JWKS = func(w http.ResponseWriter) bool { http.Error(w, "down", http.StatusBadGateway); return true }
+	us, err := oidc.New(l.c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var told error
+	_ = us.Run(ctx, func(err error) { told = err; cancel() })
+	if e, ok := errors.AsType[*oidc.TroubleError](told); !ok || e.Trouble != oidc.KeysUnreadable {
+		t.Errorf("told %v", told)
 	}
 }

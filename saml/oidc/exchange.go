@@ -28,8 +28,16 @@ func (p *Provider) exchange(ctx context.Context, m *metadata, code, verifier str
 	if method != AuthBasic {
 		form.Set("client_id", p.c.ClientID)
 	}
-	if method == AuthPost {
+	switch method {
+	case AuthPost:
 		form.Set("client_secret", p.c.Secret)
+	case AuthKey:
+		assertion, err := p.assertion(m)
+		if err != nil {
+			return tokens{}, caused(Refuse(InternalError, "a signed assertion", "none"), err)
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.Token, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -60,7 +68,7 @@ func (p *Provider) unanswered(err error) *signin.Rejection {
 	case errors.Is(err, errRedirect):
 		return Refuse(ExchangeShape, "an answer", "a redirect")
 	}
-	return caused(Refuse(ExchangeFailed, "an answer of the token endpoint within "+p.c.Timeout.String(), "none"), err)
+	return caused(Refuse(ExchangeFailed, "an answer of the token endpoint within "+p.c.Timeout.String(), unaddressed(err).Error()), err)
 }
 
 func readTokens(status int, body []byte) (tokens, *signin.Rejection) {

@@ -138,9 +138,28 @@ func (k *keys) refresh(ctx context.Context, tries int) {
 	set, err := k.fetch(ctx, url)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.err = err; err == nil && url == k.url {
+	if k.err = nil; err != nil {
+		k.err = troubled(KeysUnreadable, "read the provider's keys at %s: %w", url, err)
+	} else if url == k.url {
 		k.set, k.read = set, k.now()
 	}
+}
+
+// follow reads the keys when they are not fresh, and says what is wrong with them.
+func (k *keys) follow(ctx context.Context, tries int) error {
+	if _, stale := k.look("", ""); stale {
+		k.refresh(ctx, tries)
+	}
+	_, err := k.failure()
+	return err
+}
+
+// failure is what the last reading came to, and whether there is none that went
+// well.
+func (k *keys) failure() (none bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.set == nil, k.err
 }
 
 func (k *keys) fetch(ctx context.Context, url string) ([]key, error) {
@@ -153,11 +172,11 @@ func (k *keys) fetch(ctx context.Context, url string) ([]key, error) {
 	}
 	res, err := k.client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, unaddressed(err)
 	}
 	body, err := read(res)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", url, err)
+		return nil, err
 	}
 	return readKeys(body)
 }

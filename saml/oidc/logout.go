@@ -59,7 +59,7 @@ const (
 func (p *Provider) JudgeLogout(ctx context.Context, token string, now time.Time) (out Logout, no *signin.Rejection) {
 	defer fence(&no, func() { out = Logout{} })
 	if p.known(ctx) == nil {
-		return out, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
+		return out, p.notReady()
 	}
 	if token == "" {
 		return out, Refuse(LogoutMissing, "a logout_token", "none")

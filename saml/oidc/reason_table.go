@@ -109,7 +109,7 @@ var reasons = []About{
 	{ExchangeFailed, StageExchange, stopped, "the token endpoint does not answer, or too slowly", network},
 	{ExchangeTooLarge, StageExchange, broken, "an answer of the token endpoint larger than the limit", "Send fewer groups: assign groups to the application at the provider."},
 	{ExchangeShape, StageExchange, broken, "an answer of the token endpoint that is no JSON object, or a redirect", "See that nothing but the provider answers at its token endpoint."},
-	{ClientRefused, StageExchange, stopped, "the token endpoint refuses us (invalid_client)", "Write the client's present secret into client_secret_file; it may have ended. If the provider insists on one method, set client_auth."},
+	{ClientRefused, StageExchange, stopped, "the token endpoint refuses us (invalid_client)", "Write the client's present secret into client_secret_file; it may have ended. With client_key_file, register the key at the provider, set the clocks by NTP, and try client_assertion_audience. If the provider insists on one method, set client_auth."},
 	{CodeRefused, StageExchange, again, "the token endpoint refuses the code (invalid_grant)", "Nothing, when it is rare. Always: compare the redirect URI and the PKCE settings of the registration. Else somebody tried to use a stolen code."},
 	{ExchangeRefused, StageExchange, denied, "the token endpoint refuses the exchange", "See the provider's log; the error's code stands beside."},
 	{TokenType, StageExchange, broken, "an access token of another type than Bearer", vendor},
@@ -117,7 +117,7 @@ var reasons = []About{
 
 	{TokenTooLarge, StageToken, broken, "a token larger than the limit", "Send fewer groups: assign groups to the application at the provider."},
 	{TokenMalformed, StageToken, broken, "no signed token in compact form", vendor},
-	{TokenEncrypted, StageToken, broken, "an encrypted token", "Switch off encryption of ID tokens for this client; they come over TLS and never through the browser."},
+	{TokenEncrypted, StageToken, broken, "an encrypted token", "Switch off encryption of ID tokens for this client at the provider (id_token_encrypted_response_alg of its registration): they come over TLS from the provider itself, never through the browser."},
 	{TokenAlgorithm, StageToken, broken, "an algorithm that is none of RS, PS and ES 256 to 512 and EdDSA", "Set the signature algorithm of ID tokens to RS256 or ES256 at the provider; shared secrets (HS256) and none are never taken."},
 	{TokenCritical, StageToken, broken, "a critical header that we do not know", vendor},
 	{KeysUnreachable, StageToken, stopped, "the provider's keys cannot be read", "See whether this server reaches the provider's jwks_uri."},

@@ -34,7 +34,7 @@ type Request struct {
 func (p *Provider) Login(ctx context.Context, state, browser string, strong []string, now time.Time) (string, Request, *signin.Rejection) {
 	m := p.known(ctx)
 	if m == nil {
-		return "", Request{}, caused(Refuse(ProviderNotReady, "the provider's configuration", "none yet"), p.Ready())
+		return "", Request{}, p.notReady()
 	}
 	u, err := endpoint("authorization_endpoint", m.Authorization)
 	if err != nil {

@@ -61,7 +61,7 @@ func (p *Provider) signature(ctx context.Context, token string, tries int) ([]by
 	}
 	found, err := p.keys.find(ctx, h.Kid, h.Alg, tries)
 	if err != nil {
-		return nil, nil, h, caused(Refuse(KeysUnreachable, "the provider's keys", "none"), err)
+		return nil, nil, h, caused(Refuse(KeysUnreachable, "the provider's keys", err.Error()), err)
 	}
 	if len(found) == 0 {
 		return nil, nil, h, Refuse(KeyUnknown, "a published key for "+h.Alg, "key "+h.Kid)

@@ -30,9 +30,13 @@ type Provider struct {
 	Person    map[string]any
 	SignedIn  time.Time // auth_time; zero is the time of the request
 	Session   string    // sid
-	Refuse    string    // an error for the next authorization requests
-	SaysIss   bool      // RFC 9207
-	Now       func() time.Time
+	Client    *Key      // proves who the client is, in the place of its secret
+	Audience  string    // of its assertions; default is the issuer
+	// AssertionHeader is that of the last assertion that was good.
+	AssertionHeader map[string]any
+	Refuse          string // an error for the next authorization requests
+	SaysIss         bool   // RFC 9207
+	Now             func() time.Time
 
 	// The hooks.
 	Discovery func(doc map[string]any)
@@ -47,6 +51,7 @@ type Provider struct {
 	Requests map[string]int
 
 	codes map[string]grant
+	spent map[string]bool // jti of assertions
 	srv   *httptest.Server
 }
 
@@ -65,7 +70,7 @@ func Start(t interface {
 	Cleanup(func())
 }) *Provider {
 	t.Helper()
-	p := &Provider{Keys: []Key{NewKey("k1", "RS256")}, SaysIss: true, Session: "session-1", Now: time.Now, Requests: map[string]int{}, codes: map[string]grant{},
+	p := &Provider{Keys: []Key{NewKey("k1", "RS256")}, SaysIss: true, Session: "session-1", Now: time.Now, Requests: map[string]int{}, codes: map[string]grant{}, spent: map[string]bool{},
 		Person: map[string]any{"sub": "ext-clara", "name": "Clara Moreau", "preferred_username": "clara.moreau", "email": "clara@example.com", "email_verified": true}}
 	p.srv = httptest.NewServer(p)
 	p.URL = p.srv.URL
@@ -109,6 +114,10 @@ func (p *Provider) configuration(w http.ResponseWriter) {
 		"end_session_endpoint": p.URL + "/logout", "userinfo_endpoint": p.URL + "/userinfo", "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
 		"authorization_response_iss_parameter_supported": p.SaysIss}
+	if p.Client != nil {
+		doc["token_endpoint_auth_methods_supported"] = []string{"private_key_jwt"}
+		doc["token_endpoint_auth_signing_alg_values_supported"] = []string{p.Client.Alg}
+	}
 	if p.Discovery != nil {
 		p.Discovery(doc)
 	}
@@ -176,7 +185,12 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	} else {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
-	if id != ClientID || subtle.ConstantTimeCompare([]byte(secret), []byte(Secret)) != 1 {
+	if p.Client != nil {
+		if why := p.asserted(r.PostForm); why != "" {
+			answer(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client", "error_description": why})
+			return
+		}
+	} else if id != ClientID || subtle.ConstantTimeCompare([]byte(secret), []byte(Secret)) != 1 {
 		fail(http.StatusUnauthorized, "invalid_client")
 		return
 	}

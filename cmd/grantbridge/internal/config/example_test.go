@@ -19,7 +19,7 @@ const exampleFile = "../../../../config.example.yaml"
 
 func noEnv(string) (string, bool) { return "", false }
 
-var oidcKeys = regexp.MustCompile(`(?m)^( *)# ((?:oidc|issuer|client_id|client_secret|client_secret_file|client_auth|scopes|userinfo|groups_claim|groups_form|groups_delimiter|groups_at_most|authn_context|force_authn|max_authn_age|clock_skew|login_ttl):.*)$`)
+var oidcKeys = regexp.MustCompile(`(?m)^( *)# ((?:oidc|issuer|client_id|client_secret|client_secret_file|client_key_file|client_key_id|client_assertion_audience|client_auth|scopes|userinfo|groups_claim|groups_form|groups_delimiter|groups_at_most|authn_context|force_authn|max_authn_age|clock_skew|login_ttl):.*)$`)
 
 // example reads the example, and with all its commented keys uncommented.
 func example(t *testing.T) (plain, whole *Loaded) {

@@ -312,7 +312,7 @@ func (l *Loaded) LooseFiles() []string {
 	}
 	for _, n := range l.SourceNames() {
 		if o := l.Sources[n].OIDC; o != nil {
-			files = append(files, o.ClientSecretFile)
+			files = append(files, o.ClientSecretFile, o.ClientKeyFile)
 		}
 	}
 	_, more := l.eventFiles()

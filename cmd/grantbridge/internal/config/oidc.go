@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -13,15 +14,19 @@ import (
 // OIDC is a source's OpenID Connect door. Keys that mean what a key of saml means
 // have its name.
 type OIDC struct {
-	Issuer           string      `yaml:"issuer" jsonschema_description:"the provider, as it calls itself, to the letter"`
-	ClientID         string      `yaml:"client_id" jsonschema_description:"how the provider calls us"`
-	ClientSecret     Secret      `yaml:"client_secret" jsonschema_description:"better ${NAME} or client_secret_file"`
-	ClientSecretFile string      `yaml:"client_secret_file" jsonschema_description:"file that holds the secret"`
-	ClientAuth       string      `yaml:"client_auth" jsonschema_description:"how the secret is sent: auto asks the provider's configuration; none is a public client" jsonschema:"enum=auto,enum=basic,enum=post,enum=none"`
-	CAFile           string      `yaml:"ca_file" jsonschema_description:"certificates (PEM) to trust instead of the system's"`
-	Scopes           []string    `yaml:"scopes" jsonschema_description:"what is asked for; default openid, profile and email"`
-	UserInfo         bool        `yaml:"userinfo" jsonschema_description:"ask the userinfo endpoint for attributes and groups that the ID token leaves out"`
-	Subject          OIDCSubject `yaml:"subject" jsonschema_description:"what names a person for ever"`
+	Issuer                  string `yaml:"issuer" jsonschema_description:"the provider, as it calls itself, to the letter"`
+	ClientID                string `yaml:"client_id" jsonschema_description:"how the provider calls us"`
+	ClientSecret            Secret `yaml:"client_secret" jsonschema_description:"better ${NAME} or client_secret_file"`
+	ClientSecretFile        string `yaml:"client_secret_file" jsonschema_description:"file that holds the secret"`
+	ClientKeyFile           string `yaml:"client_key_file" jsonschema_description:"private key (PEM) that signs a proof, in the place of a secret"`
+	ClientKeyID             string `yaml:"client_key_id" jsonschema_description:"the key's id (kid) at the provider; default is its thumbprint (RFC 7638)"`
+	ClientAssertionAudience string `yaml:"client_assertion_audience" jsonschema_description:"whom the proof is for" jsonschema:"enum=issuer,enum=token_endpoint"`
+
+	ClientAuth string      `yaml:"client_auth" jsonschema_description:"how we prove who we are: auto takes client_key_file, else asks the provider's configuration; none is a public client" jsonschema:"enum=auto,enum=basic,enum=post,enum=private_key_jwt,enum=none"`
+	CAFile     string      `yaml:"ca_file" jsonschema_description:"certificates (PEM) to trust instead of the system's"`
+	Scopes     []string    `yaml:"scopes" jsonschema_description:"what is asked for; default openid, profile and email"`
+	UserInfo   bool        `yaml:"userinfo" jsonschema_description:"ask the userinfo endpoint for attributes and groups that the ID token leaves out"`
+	Subject    OIDCSubject `yaml:"subject" jsonschema_description:"what names a person for ever"`
 
 	GroupsClaim     string `yaml:"groups_claim" jsonschema_description:"the claim that lists the groups; dots reach into claims: realm_access.roles"`
 	GroupsForm      string `yaml:"groups_form" jsonschema_description:"how a group is written" jsonschema:"enum=name,enum=dn,enum=dn-whole,enum=path,enum=path-leaf,enum=object-id"`
@@ -60,7 +65,7 @@ var groupFormOf = map[string]signin.GroupForm{"name": signin.GroupNames, "dn": s
 	"path": signin.GroupPaths, "path-leaf": signin.GroupLeaves, "object-id": signin.GroupObjectIDs}
 
 func (o *OIDC) setDefaults() {
-	for key, def := range map[*string]string{&o.ClientAuth: "auto", &o.Subject.Claim: "sub", &o.GroupsClaim: "groups", &o.GroupsForm: "name",
+	for key, def := range map[*string]string{&o.ClientAuth: "auto", &o.ClientAssertionAudience: "issuer", &o.Subject.Claim: "sub", &o.GroupsClaim: "groups", &o.GroupsForm: "name",
 		&o.Groups: "report", &o.Provision: "link-only", &o.MFA.Ceiling: "admin"} {
 		orElse(key, def)
 	}
@@ -92,7 +97,8 @@ func checkOIDC(d *strict.Document, at string, s Source) {
 		key, value string
 		known      []string
 	}{
-		{"client_auth", o.ClientAuth, []string{"auto", "basic", "post", "none"}},
+		{"client_auth", o.ClientAuth, []string{"auto", "basic", "post", "private_key_jwt", "none"}},
+		{"client_assertion_audience", o.ClientAssertionAudience, []string{"issuer", "token_endpoint"}},
 		{"groups", o.Groups, []string{"apply", "report", "ignore"}},
 		{"groups_form", o.GroupsForm, []string{"name", "dn", "dn-whole", "path", "path-leaf", "object-id"}},
 		{"provision", o.Provision, []string{"off", "link-only", "review", "create"}},
@@ -112,14 +118,22 @@ func checkOIDC(d *strict.Document, at string, s Source) {
 }
 
 func checkOIDCSecret(d *strict.Document, at string, o *OIDC) {
-	secret := o.ClientSecret != "" || o.ClientSecretFile != ""
+	secret, key := o.ClientSecret != "" || o.ClientSecretFile != "", o.ClientKeyFile != ""
 	switch {
+	case secret && key:
+		d.Problem(at+".client_key_file", "a secret and a key are both given; keep one")
+	case key && !slices.Contains([]string{"auto", "private_key_jwt"}, o.ClientAuth):
+		d.Problem(at+".client_auth", "a key signs; write private_key_jwt, or leave it out")
+	case o.ClientAuth == "private_key_jwt" && !key:
+		d.Problem(at+".client_auth", "private_key_jwt needs client_key_file")
+	case o.ClientKeyID != "" && !key:
+		d.Problem(at+".client_key_id", "names a key that is not given; add client_key_file")
 	case o.ClientSecret != "" && o.ClientSecretFile != "":
 		d.Problem(at+".client_secret_file", "client_secret and client_secret_file are both given; keep one")
 	case o.ClientAuth == "none" && secret:
 		d.Problem(at+".client_auth", "a public client has no secret; leave out one of the two")
-	case o.ClientAuth != "none" && !secret:
-		d.Problem(at, "the client's secret is missing; give client_secret_file, or client_auth: none for a public client")
+	case o.ClientAuth != "none" && !secret && !key:
+		d.Problem(at, "the client's secret is missing; give client_secret_file, client_key_file, or client_auth: none for a public client")
 	}
 }
 
@@ -149,6 +163,26 @@ func (o *OIDC) Secret() (string, error) {
 	return readSecret(o.ClientSecretFile)
 }
 
+// Key is the client's private key, or nil when it has none.
+func (o *OIDC) Key() (*oidc.ClientKey, error) {
+	if o.ClientKeyFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(o.ClientKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	k, err := oidc.ParseClientKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.ClientKeyFile, err)
+	}
+	if o.ClientKeyID != "" {
+		k.ID = o.ClientKeyID
+	}
+	k.ToTokenEndpoint = o.ClientAssertionAudience == "token_endpoint"
+	return k, nil
+}
+
 // Provider is the source's part of package oidc, but for the secret, for
 // certificates and for where this server is.
 func (o *OIDC) Provider() oidc.Config {
@@ -167,6 +201,7 @@ func (c *Config) oidcFiles(f func(key string, path *string)) {
 		if o := c.Sources[n].OIDC; o != nil {
 			at := fmt.Sprintf("sources.%s.oidc.", n)
 			f(at+"client_secret_file", &o.ClientSecretFile)
+			f(at+"client_key_file", &o.ClientKeyFile)
 			f(at+"ca_file", &o.CAFile)
 		}
 	}
