@@ -20,8 +20,8 @@ func (n *town) bound(d time.Duration) {
 	n.must(n.engine.Sync(n.t.Context(), 0))
 }
 
-// may is whether who signs in may do something at a time, and why not.
-func (n *town) may(what string, at time.Time) *provision.Explanation {
+// explained is whether who signs in may do something at a time, and why not.
+func (n *town) explained(what string, at time.Time) *provision.Explanation {
 	n.t.Helper()
 	x, err := n.engine.Explain(n.t.Context(), provision.Question{Who: n.who, What: what, Site: "main", At: at})
 	n.must(err)
@@ -52,14 +52,14 @@ func TestGroupsThatDoNotArriveGiveForAWeek(t *testing.T) {
 		if !strings.Contains(p.text, `id="stale"`) || !strings.Contains(p.text, "What they give you ends at") {
 			t.Errorf("/me does not say so: %s", p.text)
 		}
-		if x := n.may("view", began.Add(aWeek-time.Second)); !x.Decision || len(x.Grants) != 1 || x.Grants[0].Until == nil || x.Grants[0].Until.Before(began.Add(aWeek-time.Second)) {
+		if x := n.explained("view", began.Add(aWeek-time.Second)); !x.Decision || len(x.Grants) != 1 || x.Grants[0].Until == nil || x.Grants[0].Until.Before(began.Add(aWeek-time.Second)) {
 			t.Errorf("within the week: %+v", x)
 		}
-		if x := n.may("view", ended.Add(aWeek)); x.Decision || x.Code != access.ExpiredGrant.String() || x.Grants[0].WhyNot != "membership not confirmed for too long" {
+		if x := n.explained("view", ended.Add(aWeek)); x.Decision || x.Code != access.ExpiredGrant.String() || x.Grants[0].WhyNot != "membership not confirmed for too long" {
 			t.Errorf("after it: %+v", x)
 		}
 		b.signIn() // does not begin the week anew
-		if x := n.may("view", ended.Add(aWeek)); x.Decision {
+		if x := n.explained("view", ended.Add(aWeek)); x.Decision {
 			t.Errorf("after another sign-in without groups: %+v", x)
 		}
 		n.lastTraceHas("the memberships grant until")
@@ -67,7 +67,7 @@ func TestGroupsThatDoNotArriveGiveForAWeek(t *testing.T) {
 		if p := b.signIn(); strings.Contains(p.text, `id="stale"`) {
 			t.Errorf("groups came again: %s", p.text)
 		}
-		if x := n.may("view", ended.Add(aWeek)); !x.Decision {
+		if x := n.explained("view", ended.Add(aWeek)); !x.Decision {
 			t.Errorf("groups came again: %+v", x)
 		}
 		n.kit.Read(func(v *store.View) error {
@@ -103,7 +103,7 @@ func TestACapStaysWhenTheGroupsThatBroughtItAreOutOfDate(t *testing.T) {
 		n.groups = nil
 		b.signIn()
 		later := n.now().Add(aWeek)
-		if x := n.may("view", later); x.Decision {
+		if x := n.explained("view", later); x.Decision {
 			t.Fatalf("the groups still give: %+v", x)
 		}
 		person, err := n.engine.FindPerson(n.who)
@@ -111,7 +111,7 @@ func TestACapStaysWhenTheGroupsThatBroughtItAreOutOfDate(t *testing.T) {
 		_, err = n.engine.AddGrant(t.Context(), store.By{Actor: "test"}, store.Manual{Kind: access.Grant, Subject: access.Subject{Kind: access.ThePerson, ID: int64(person.ID)},
 			Role: "admin", All: true, Until: later.Add(aWeek), Reason: "stands in"})
 		n.must(err)
-		if x := n.may("write", later); x.Decision || x.Effective != "view" {
+		if x := n.explained("write", later); x.Decision || x.Effective != "view" {
 			t.Errorf("a cap went away with the groups: %+v", x)
 		}
 	})
