@@ -41,7 +41,7 @@ type Attempts struct {
 func (a Attempts) withDefaults() Attempts {
 	def(&a.Account, 4)
 	def(&a.Address, 50)
-	def(&a.Window, 15*time.Minute)
+	def(&a.Window, 30*time.Minute)
 	return a
 }
 

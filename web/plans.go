@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -65,16 +66,11 @@ func (d *door) plans(w http.ResponseWriter, r *http.Request) error {
 	if _, err := d.authorised(r, access.ManageAction); err != nil {
 		return err
 	}
-	q := r.URL.Query()
-	for key, values := range q {
-		if !slices.Contains([]string{"source", "kind", "state"}, key) || len(values) > 1 {
-			return handler.Bad("no filter %q, or twice; there are source, kind and state", key)
-		}
+	q, err := filters(r, "source", "kind", "state")
+	if err != nil {
+		return err
 	}
-	state := q.Get("state")
-	if state == "" {
-		state = "held"
-	}
+	state := cmp.Or(q["state"], "held")
 	if !slices.Contains([]string{"held", "all"}, state) {
 		return handler.Bad("state must be held or all")
 	}
@@ -84,7 +80,7 @@ func (d *door) plans(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := planList{Plans: []heldPlan{}}
 	for _, h := range found {
-		if (!q.Has("source") || h.Source == q.Get("source")) && (!q.Has("kind") || h.Kind == q.Get("kind")) {
+		if cmp.Or(q["source"], h.Source) == h.Source && cmp.Or(q["kind"], h.Kind) == h.Kind {
 			out.Plans = append(out.Plans, planOf(h, false))
 		}
 	}

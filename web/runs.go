@@ -26,16 +26,13 @@ func (d *door) runs(w http.ResponseWriter, r *http.Request) error {
 	if _, err := d.authorised(r, access.ManageAction); err != nil {
 		return err
 	}
-	limit := mostRuns
-	for key, values := range r.URL.Query() {
-		n, err := strconv.Atoi(values[0])
-		switch {
-		case key != "limit":
-			return handler.Bad("no filter %q; there is limit", key)
-		case len(values) > 1, err != nil, n < 1, n > mostRuns:
-			return handler.Bad("limit must be 1 to %d, once", mostRuns)
-		}
-		limit = n
+	q, err := filters(r, "limit")
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(q, mostRuns, mostRuns)
+	if err != nil {
+		return err
 	}
 	found, err := d.reports(r, limit)
 	if err != nil {

@@ -86,12 +86,16 @@ func (d *door) scimRequests(w http.ResponseWriter, r *http.Request) error {
 
 // requestQuery reads the filters; one that is not known is refused.
 func (d *door) requestQuery(r *http.Request) (q store.SCIMLogQuery, err error) {
-	q.Limit = 100
-	for key, values := range r.URL.Query() {
-		if len(values) > 1 {
-			return q, handler.Bad("%s stands twice", key)
-		}
-		if err := d.requestFilter(&q, key, values[0]); err != nil {
+	given, err := parameters(r)
+	if err != nil {
+		return q, err
+	}
+	if q.Limit, err = limitOf(given, 100, mostRequests); err != nil {
+		return q, err
+	}
+	delete(given, "limit")
+	for key, value := range given {
+		if err := d.requestFilter(&q, key, value); err != nil {
 			return q, err
 		}
 	}
@@ -134,10 +138,6 @@ func (d *door) requestFilter(q *store.SCIMLogQuery, key, value string) (err erro
 	case "before":
 		if q.Before, err = strconv.ParseInt(value, 10, 64); err != nil || q.Before < 1 {
 			return handler.Bad("before must be an id")
-		}
-	case "limit":
-		if q.Limit, err = strconv.Atoi(value); err != nil || q.Limit < 1 || q.Limit > mostRequests {
-			return handler.Bad("limit must be 1 to %d", mostRequests)
 		}
 	default:
 		return handler.Bad("no filter %q; there are source, status, failed, resource, person, request, since, until, before and limit", key)

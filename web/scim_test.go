@@ -67,6 +67,8 @@ func TestSCIMRequestsAreForThoseWhoManageAccessEverywhere(t *testing.T) {
 		{"desk", "GET", all + "?sauce=okta", 400, "no filter"},
 		{"desk", "GET", all + "?since=yesterday", 400, "must be a time"},
 		{"desk", "GET", all + "?status=1&status=2", 400, "twice"},
+		{"desk", "GET", all + "?source=o;kta", 400, "cannot be read"},
+		{"desk", "GET", all + "?source=okta%", 400, "cannot be read"},
 		{"desk", "GET", all + "/1", 200, `"entry":{"path":"/Users"}`},
 		{"desk", "GET", all + "/99", 404, "no such request"},
 		{"desk", "GET", all + "/x", 404, ""},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"grantbridge/access"
@@ -19,35 +18,6 @@ import (
 
 // mostSignIns bounds an answer's list.
 const mostSignIns = 1000
-
-// filters are the query parameters of a list, each once; others than those named
-// are refused.
-func filters(r *http.Request, names ...string) (map[string]string, error) {
-	out := map[string]string{}
-	for key, values := range r.URL.Query() {
-		if !slices.Contains(names, key) {
-			return nil, handler.Bad("no filter %q; there are %s", key, strings.Join(names, ", "))
-		}
-		if len(values) > 1 {
-			return nil, handler.Bad("%s stands twice", key)
-		}
-		out[key] = values[0]
-	}
-	return out, nil
-}
-
-// limitOf reads how many are asked for.
-func limitOf(q map[string]string) (int, error) {
-	text, asked := q["limit"]
-	if !asked {
-		return 100, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > mostSignIns {
-		return 0, handler.Bad("limit must be 1 to %d", mostSignIns)
-	}
-	return n, nil
-}
 
 // personNamed finds a person by login or id; nobody is named by "".
 func (d *door) personNamed(who string) (access.PersonID, error) {
@@ -74,7 +44,7 @@ func (d *door) sessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, err := limitOf(q)
+	limit, err := limitOf(q, 100, mostSignIns)
 	if err != nil {
 		return err
 	}
@@ -267,7 +237,7 @@ func (d *door) traces(w http.ResponseWriter, r *http.Request) error {
 	if o, asked := q["outcome"]; asked && !slices.Contains(outcomes, o) {
 		return handler.Bad("outcome must be one of %s", strings.Join(outcomes, ", "))
 	}
-	limit, err := limitOf(q)
+	limit, err := limitOf(q, 100, mostSignIns)
 	if err != nil {
 		return err
 	}

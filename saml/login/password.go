@@ -89,7 +89,7 @@ var passwordFixes = map[PasswordReason]string{
 
 // passwordSays is the one sentence for everything that does not succeed: it tells
 // nobody whether the name, the password or the account was at fault.
-const passwordSays = "Signing in did not work: the name or the password is wrong, or the account may not sign in here. After several wrong attempts wait a quarter of an hour."
+const passwordSays = "Signing in did not work: the name or the password is wrong, or the account may not sign in here. After several wrong attempts wait half an hour."
 
 // maxPasswordForm is a form with the longest name and password, escaped.
 const maxPasswordForm = 16 << 10

@@ -119,7 +119,7 @@ func (l *LDAP) setDefaults() {
 	orElse(&l.Users.Filter, "(objectClass=inetOrgPerson)")
 	p := &l.PasswordLogin
 	orElse(&p.Ceiling, "inherit")
-	for d, def := range map[*Duration]time.Duration{&p.Window: 15 * time.Minute, &l.Interval: 10 * time.Minute, &l.FullEvery: 24 * time.Hour, &l.Idle: 30 * time.Second, &l.Timeout: time.Hour} {
+	for d, def := range map[*Duration]time.Duration{&p.Window: 30 * time.Minute, &l.Interval: 10 * time.Minute, &l.FullEvery: 24 * time.Hour, &l.Idle: 30 * time.Second, &l.Timeout: time.Hour} {
 		if *d == 0 {
 			*d = Duration(def)
 		}
