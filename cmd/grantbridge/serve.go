@@ -111,6 +111,10 @@ const (
 
 // serve runs until a signal or ctx ends it.
 func (a *app) serve(ctx context.Context, o serveOptions) error {
+	// From the start, so that one that comes before we serve ends us in order too.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	l, err := a.serveConfig(o.over)
 	if err != nil {
 		return err
@@ -122,7 +126,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	defer s.st.Close()
 	defer s.follow()()
 	defer s.work.Wait()
-	return s.run(ctx)
+	return s.run(ctx, signals)
 }
 
 // serveConfig is load for a server, which does not run without a file by
@@ -177,14 +181,11 @@ func (s *server) follow() (stop func()) {
 }
 
 // run answers requests and signals.
-func (s *server) run(ctx context.Context) error {
+func (s *server) run(ctx context.Context, signals <-chan os.Signal) error {
 	srv := &http.Server{
 		Handler: s, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: bodyTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	failed := make(chan error, 1)
 	s.work.Go(func() { failed <- srv.Serve(s.ln) })
 	if !s.o.quiet {
