@@ -49,6 +49,7 @@ var told = map[string]func(store.Entry, target) []change{
 // untold are the other actions, each with the reason why it is nobody's event.
 var untold = map[string]string{
 	"user.link":         "moves an account to another person; the account is what it was",
+	"user.groups":       "says that a sign-in did not say them; the memberships are what they were",
 	"person.add":        "a service or the owner is no resource of SCIM",
 	"source.put":        "configuration; the accounts are what they were",
 	"site.put":          "not a resource of SCIM",
