@@ -66,24 +66,22 @@ func (f *auditFlags) add(c *cobra.Command) {
 
 func (f *auditFlags) query(b *bridge) (q store.AuditQuery, err error) {
 	q = store.AuditQuery{Actor: f.actor, Action: f.action, Target: f.target, Text: f.text, Limit: f.limit}
-	if f.from != "" {
-		if q.From, err = pastTime(f.from, b.cfg.Location(), false); err != nil {
-			return q, err
-		}
+	if q.From, q.To, err = b.between(f.from, f.to); err != nil {
+		return q, err
 	}
-	if f.to != "" {
-		if q.To, err = pastTime(f.to, b.cfg.Location(), true); err != nil {
-			return q, err
-		}
+	q.Person, err = b.personID(f.person)
+	return q, err
+}
+
+// between reads the two ends of a time that is past; an empty one is open.
+func (b *bridge) between(from, to string) (since, until time.Time, err error) {
+	if from != "" {
+		since, err = pastTime(from, b.cfg.Location(), false)
 	}
-	if f.person != "" {
-		p, err := b.person(f.person)
-		if err != nil {
-			return q, err
-		}
-		q.Person = p.ID
+	if to != "" && err == nil {
+		until, err = pastTime(to, b.cfg.Location(), true)
 	}
-	return q, nil
+	return since, until, err
 }
 
 // pastTime reads -90d as 90 days ago.

@@ -74,6 +74,15 @@ func (b *bridge) person(who string) (provision.PersonRef, error) {
 	return p, fmt.Errorf("nobody is known as %q%s", who, hint)
 }
 
+// personID is who is named; 0 when nobody is.
+func (b *bridge) personID(who string) (access.PersonID, error) {
+	if who == "" {
+		return 0, nil
+	}
+	p, err := b.person(who)
+	return p.ID, err
+}
+
 func (b *bridge) personView(ctx context.Context, v *store.View, who string) (*personView, error) {
 	ref, err := b.person(who)
 	if err != nil {

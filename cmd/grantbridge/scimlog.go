@@ -72,24 +72,11 @@ func (f *scimLogFlags) query(b *bridge) (q store.SCIMLogQuery, err error) {
 			return q, err
 		}
 	}
-	if f.since != "" {
-		if q.Since, err = pastTime(f.since, b.cfg.Location(), false); err != nil {
-			return q, err
-		}
+	if q.Since, q.Until, err = b.between(f.since, f.until); err != nil {
+		return q, err
 	}
-	if f.until != "" {
-		if q.Until, err = pastTime(f.until, b.cfg.Location(), true); err != nil {
-			return q, err
-		}
-	}
-	if f.person != "" {
-		p, err := b.person(f.person)
-		if err != nil {
-			return q, err
-		}
-		q.Person = p.ID
-	}
-	return q, nil
+	q.Person, err = b.personID(f.person)
+	return q, err
 }
 
 // readStatus reads 409, or 4xx as 400 to 499.
