@@ -18,7 +18,7 @@ import (
 //	Given         grants, with ; between: LEVEL [≤ CEILING] [on SCOPE] [from H] [until H]
 //	Taken         deny ROLE|ACTION, or cap LEVEL [for tokens|for sessions], each [on SCOPE] [until H]
 //	Credential    session [CEILING] | token CEILING [on SITE] [until H] [of CEILING] [revoked] | anonymous
-//	Person        locked | suspended | owner
+//	Person        locked | suspended | owner | member until H
 //	Hour, Site, Asked   12, 1 and view when not said
 //	Effective     the level held
 //	Answer        the decision's code
@@ -143,6 +143,13 @@ func (r row) facts() (access.Facts, access.Credential, error) {
 		person.Suspended = true
 	case "owner":
 		person.Owner = true
+	}
+	if until, _ := words(strings.Fields(r["Person"])).after("until"); until != "" {
+		at, err := hour(until)
+		if err != nil {
+			return access.Facts{}, access.Credential{}, err
+		}
+		person.Until = map[access.GroupID]time.Time{theGroup: at}
 	}
 	var rules []access.Rule
 	for column, read := range map[string]func(*access.Catalogue, words) (access.Rule, error){"Given": readGrant, "Taken": readTaken} {
