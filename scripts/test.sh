@@ -34,7 +34,7 @@ samba=
 if [ "${GRANTBRIDGE_ALL:-}" = 1 ]; then
 	samba=$(scripts/samba.sh)
 fi
-for program in nginx caddy chromium; do
+for program in curl nginx caddy chromium; do
 	if ! PATH=$PATH:/usr/sbin command -v $program >/dev/null; then
 		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 $program >&2
 	fi
