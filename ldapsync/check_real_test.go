@@ -165,8 +165,8 @@ func TestCheckComparesTheLockOutWithOurs(t *testing.T) {
 		threshold := s.value(sambaDomain, "lockoutThreshold")
 		s.replace(sambaDomain, "lockoutThreshold", "5")
 		defer s.replace(sambaDomain, "lockoutThreshold", threshold)
-		says(t, c, Attempts{Account: 4, Window: 30 * time.Minute}, Good, "5 wrong passwords within 30m0s")
-		says(t, c, Attempts{}, Warn, "set password_login.attempts below 5 and window to 30m0s or more")
+		says(t, c, Attempts{}, Good, "5 wrong passwords within 30m0s")
+		says(t, c, Attempts{Window: 15 * time.Minute}, Warn, "set password_login.attempts below 5 and window to 30m0s or more")
 		says(t, c, Attempts{Account: 5, Window: time.Hour}, Warn, "below 5")
 	})
 	t.Run("slapd", func(t *testing.T) {
