@@ -468,8 +468,14 @@ func TestAWeakSignInIsLimited(t *testing.T) {
 		n.source.Strong, n.source.Ceiling = []string{"https://refeds.org/profile/mfa"}, "view"
 	}, func(n *town) {
 		n.clara()
-		if p := n.browser().signIn(); !strings.Contains(p.text, `limited to <b>view</b>`) {
-			t.Errorf("the page does not say so: %s", p.text)
+		n.must(n.engine.PutSites(t.Context(), store.By{}, []access.Site{{ID: 1, Slug: "main", Name: "Main site"}}))
+		_, _, err := n.engine.SetMapping(t.Context(), store.By{}, "m", []byte("version: 1\nrules:\n- {id: a, from: okta, person: {login: clara.moreau}, give: write, sites: all}\n"), "", "")
+		n.must(err)
+		p := n.browser().signIn()
+		for _, says := range []string{`limited to <b>view</b>`, `<b>view</b>, with a second factor write`} {
+			if !strings.Contains(p.text, says) {
+				t.Errorf("the page does not say %q: %s", says, p.text)
+			}
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"encoding/json"
 
+	"grantbridge/access"
 	"grantbridge/internal/handler"
 	"grantbridge/internal/session"
 	"grantbridge/provision"
@@ -39,7 +40,7 @@ func (d *Door) me(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, h := range all {
-		v.Sites = append(v.Sites, siteOf(h))
+		v.Sites = append(v.Sites, siteOf(h, s.Limit))
 	}
 	err = d.engine.Store().Read(r.Context(), func(view *store.View) error {
 		tokens, err := view.Tokens(r.Context(), 0)
@@ -74,10 +75,13 @@ func orInherit(ceiling string) string {
 	return ceiling
 }
 
-func siteOf(h provision.Holding) siteView {
+func siteOf(h provision.Holding, limit access.Ceiling) siteView {
 	v := siteView{Site: h.Site.Name, Level: h.Level.String(), Token: h.Token.String(), Why: strings.Join(h.Rules, ", "), Until: "—"}
 	if h.Until != nil {
 		v.Until = day(*h.Until)
+	}
+	if held := access.CeilingNoAccess + access.Ceiling(h.Level); limit != access.CeilingInherit && limit < held {
+		v.Now = limit.String()
 	}
 	return v
 }

@@ -35,7 +35,7 @@ type (
 	// signInForm is a form for name and password.
 	signInForm  struct{ Source, Label string }
 	refusedView struct{ Says, Trace string }
-	siteView    struct{ Site, Level, Token, Why, Until string }
+	siteView    struct{ Site, Level, Now, Token, Why, Until string }
 	tokenView   struct{ Name, Prefix, Ceiling, Until, Used string }
 	meView      struct {
 		// Stale is since when sign-ins have not said the groups, Until when what those
