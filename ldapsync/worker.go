@@ -315,7 +315,7 @@ func (w *Worker) failed(err error) *provision.SyncReport {
 		p.Cause, p.Says = "store", []string{err.Error(), "what was begun is finished by the next run"}
 		return p
 	}
-	p.Says = append(p.Says, "nothing was changed")
+	p.Says = append(p.Says, "the run is held back: nothing was changed")
 	p.Next = []string{fmt.Sprintf("see what the directory shows us: grantbridge ldap check --source %s", w.cfg.Source)}
 	return p
 }
