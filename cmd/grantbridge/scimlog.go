@@ -148,7 +148,7 @@ func (a *app) listSCIMLog(found []store.SCIMRequest) error {
 func (a *app) scimLogFollowCommand() *cobra.Command {
 	var f scimLogFlags
 	c := &cobra.Command{
-		Use: "follow", Short: "new requests as they come, until interrupted", Args: words(),
+		Use: "follow", Short: "new requests as they come, with --since those from then on first, until interrupted", Args: words(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error { return a.followSCIMLog(c.Context(), b, f) })
 		},
@@ -167,12 +167,13 @@ func (a *app) followSCIMLog(ctx context.Context, b *bridge, f scimLogFlags) erro
 	if err != nil {
 		return err
 	}
-	last, err := a.lastLogged(ctx, b)
-	if err != nil {
-		return err
-	}
-	if q.After = last; last == 0 {
-		q.After = -1
+	q.After = -1 // from the beginning
+	if q.Since.IsZero() {
+		if last, err := a.lastLogged(ctx, b); err != nil {
+			return err
+		} else if last > 0 {
+			q.After = last
+		}
 	}
 	for seen := 0; ; {
 		var found []store.SCIMRequest
