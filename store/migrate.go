@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -216,28 +217,41 @@ func keepCopy(ctx context.Context, db *sql.DB, dsn string, have int64) error {
 	if _, err := os.Stat(to); err == nil {
 		return nil
 	}
-	if err := copySQLite(ctx, db, to); err != nil {
+	if err := copySQLite(ctx, db, to); err != nil && !errors.Is(err, errAlready) {
 		return fmt.Errorf("keep a copy of %s: %w", file, err)
 	}
 	return nil
 }
 
 // copySQLite writes a consistent copy to a new file. One that was cut short does
-// not bear its name.
+// not bear its name, and of several at once the first does.
 func copySQLite(ctx context.Context, db *sql.DB, file string) error {
+	there := fmt.Errorf("%s is there %w", file, errAlready)
 	if i, err := os.Stat(file); err == nil && i.Size() > 0 {
-		return fmt.Errorf("%s is there already", file)
+		return there
 	}
-	part := file + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	part, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part") // its owner's alone
+	if err != nil {
 		return err
 	}
-	private(part)
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
+	defer os.Remove(part.Name())
+	if err := part.Close(); err != nil {
 		return err
 	}
-	return os.Rename(part, file)
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", part.Name()); err != nil {
+		return err
+	}
+	if err := os.Link(part.Name(), file); errors.Is(err, fs.ErrExist) {
+		if i, err := os.Stat(file); err == nil && i.Size() > 0 {
+			return there
+		}
+	} else if err == nil {
+		return nil
+	}
+	return os.Rename(part.Name(), file) // an empty file, or a file system without links
 }
+
+var errAlready = errors.New("already")
 
 // MigrationStatus lists the migrations and when each was applied.
 func MigrationStatus(ctx context.Context, dsn string) ([]Migration, error) {
