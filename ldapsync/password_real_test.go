@@ -270,7 +270,7 @@ func TestNoServerLocksAnAccountThroughUs(t *testing.T) {
 		if err := s.at().tryBind(s.config(), dn, "Passw0rd-ada"); err != nil {
 			t.Errorf("we locked the account: %v", err)
 		}
-		// The lock is real: one more than ours and it closes.
+		// The lock is real: past our limiter it closes.
 		wrongly(s)(dn)
 		if err := s.at().tryBind(s.config(), dn, "Passw0rd-ada"); err == nil {
 			t.Error("the server does not lock at all")
