@@ -234,7 +234,7 @@ func TestSuccessWithNothingChangesNothingAndIsSaid(t *testing.T) {
 				}
 			}
 		},
-		"the base is above what it may see": func(s *ldaptest.Server) { s.HiddenBelow = ldaptest.People },
+		"the base is above what it may see": func(s *ldaptest.Server) { s.HideBelow(ldaptest.People) },
 		"the filter names what the server does not know": func(s *ldaptest.Server) {
 			s.Spoil = func(a *ldaptest.Answer) {
 				if a.Base == ldaptest.Groups {
@@ -251,7 +251,8 @@ func TestSuccessWithNothingChangesNothingAndIsSaid(t *testing.T) {
 		for name, spoil := range ways {
 			spoil(o.srv)
 			p, err := o.w.Once(o.ctx, person, ldapsync.RunOptions{Full: true})
-			o.srv.Spoil, o.srv.HiddenBelow = nil, ""
+			o.srv.Spoil = nil
+			o.srv.HideBelow("")
 			if err == nil || p.State != provision.SyncFailed || len(p.Says) < 2 || len(p.Next) == 0 {
 				t.Errorf("%s: got %+v, %v", name, p, err)
 			}

@@ -47,9 +47,9 @@ func editDirectory(ts *testscript.TestScript, _ bool, args []string) {
 	case "disable":
 		s.Dir.Set(dn(args[0]), "pwdAccountLockedTime", "000001010000Z")
 	case "hide":
-		s.HiddenBelow = ldaptest.People
+		s.HideBelow(ldaptest.People)
 	case "see":
-		s.HiddenBelow = ""
+		s.HideBelow("")
 	default:
 		ts.Fatalf("ldap: no word %s", word)
 	}

@@ -187,10 +187,13 @@ func (c *client) find(a *Answer) {
 }
 
 func (s *Server) invisible(e *Entry) bool {
-	if s.HiddenBelow == "" {
+	s.mu.Lock()
+	below := s.hiddenBelow
+	s.mu.Unlock()
+	if below == "" {
 		return false
 	}
-	top, _ := directory.ParseDN(s.HiddenBelow)
+	top, _ := directory.ParseDN(below)
 	dn, _ := directory.ParseDN(e.DN)
 	return dn.Under(top) || dn.Equal(top)
 }

@@ -29,10 +29,8 @@ type Server struct {
 	// NoSync takes RFC 4533 away; NoLog makes it answer with a present phase,
 	// as OpenLDAP does that has lost its session log.
 	NoSync, NoLog bool
-	// Hidden are attributes that nobody sees, in lower case, and HiddenBelow a
-	// subtree.
-	Hidden      map[string]bool
-	HiddenBelow string
+	// Hidden are attributes that nobody sees, in lower case.
+	Hidden map[string]bool
 	// Shuffle, when not nil, puts entries and values into another order.
 	Shuffle func(n int, swap func(i, j int))
 	TLS     *tls.Config // for StartTLS and ListenTLS
@@ -42,13 +40,21 @@ type Server struct {
 	// after StartTLS.
 	Wrap func(net.Conn) net.Conn
 
-	mu       sync.Mutex
-	listener net.Listener
-	conns    map[net.Conn]bool
-	wait     sync.WaitGroup
+	mu          sync.Mutex
+	listener    net.Listener
+	conns       map[net.Conn]bool
+	wait        sync.WaitGroup
+	hiddenBelow string
 	// Binds and Searches are what was asked.
 	binds    []string
 	searches int
+}
+
+// HideBelow lets nobody see the subtree from now on; "" ends that.
+func (s *Server) HideBelow(base string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hiddenBelow = base
 }
 
 // Serve is a server of the kind in front of d. It listens nowhere: Dial
