@@ -130,6 +130,9 @@ type merger struct {
 	edits    map[EntryID]*GroupDifference
 	logins   map[string]EntryID
 	dns      map[string]EntryID
+	// renamed and regrouped, as they were, have other names now, or are gone.
+	renamed   []*ReadAccount
+	regrouped []*ReadGroup
 }
 
 func (m *merger) doubt(id EntryID, name string, group bool, format string, args ...any) {
@@ -140,8 +143,12 @@ func (m *merger) accounts() {
 	read := byID(m.r.Accounts, func(a *ReadAccount) EntryID { return a.ID })
 	next := make([]*ReadAccount, 0, max(len(m.old.Accounts), len(read)))
 	for old, now := range pairs(m.old.Accounts, read, func(a *ReadAccount) EntryID { return a.ID }) {
-		if a := m.account(old, now); a != nil {
+		a := m.account(old, now)
+		if a != nil {
 			next = append(next, a)
+		}
+		if old != nil && a != old {
+			m.passed(old, a)
 		}
 	}
 	m.delta.Next.Accounts = next
@@ -268,7 +275,7 @@ func (m *merger) undecided(old, now *ReadAccount) *ReadAccount {
 func (m *merger) touchMemberships(a *ReadAccount) {
 	m.touchPrimary(a.Primary)
 	for _, g := range m.old.Groups {
-		if _, in := slices.BinarySearchFunc(g.Accounts, a.ID, EntryID.Compare); in {
+		if has(g.Accounts, a.ID) {
 			m.affected[g.ID] = true
 		}
 	}

@@ -9,9 +9,22 @@ func (m *merger) groups() {
 	m.edits = map[EntryID]*GroupDifference{}
 	read := byID(m.r.Groups, func(g *ReadGroup) EntryID { return g.ID })
 	next := make([]*ReadGroup, 0, max(len(m.old.Groups), len(read)))
+	var unread []int
 	for old, now := range pairs(m.old.Groups, read, func(g *ReadGroup) EntryID { return g.ID }) {
-		if g := m.group(old, now); g != nil {
+		g := m.group(old, now)
+		if g != nil {
 			next = append(next, g)
+		}
+		if g != nil && now == nil {
+			unread = append(unread, len(next)-1)
+		}
+		if old != nil && (g == nil || g.DN != old.DN) {
+			m.regrouped = append(m.regrouped, old)
+		}
+	}
+	if len(m.renamed)+len(m.regrouped) > 0 {
+		for _, i := range unread {
+			next[i] = m.unread(next[i])
 		}
 	}
 	m.delta.Next.Groups = next
@@ -31,7 +44,7 @@ func (m *merger) group(old, now *ReadGroup) *ReadGroup {
 		g.Accounts, g.Groups, g.Unresolved, g.Former = old.Accounts, old.Groups, old.Unresolved, old.Former
 		g.Stamp, g.Whole = old.Stamp, old.Whole
 	}
-	if sameGroup(old, &g) {
+	if old.Equal(&g) {
 		return old
 	}
 	if old.DN != g.DN || old.Name != g.Name || old.Description != g.Description {
@@ -41,11 +54,6 @@ func (m *merger) group(old, now *ReadGroup) *ReadGroup {
 		m.affected[g.ID] = true
 	}
 	return &g
-}
-
-func sameGroup(a, b *ReadGroup) bool {
-	return a.DN == b.DN && a.Name == b.Name && a.Description == b.Description && a.Token == b.Token && a.Stamp == b.Stamp && a.Whole == b.Whole &&
-		slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Unresolved, b.Unresolved) && slices.Equal(a.Former, b.Former)
 }
 
 // incredible says why the members of now are not believed. A list that changed
@@ -67,7 +75,7 @@ func (m *merger) incredible(old, now *ReadGroup) string {
 // lost reports whether one of old that is not gone itself is missing from now.
 func (m *merger) lost(old, now []EntryID) bool {
 	for _, id := range old {
-		if _, in := slices.BinarySearchFunc(now, id, EntryID.Compare); in {
+		if has(now, id) || m.old.Account(id) == nil && m.old.Group(id) == nil {
 			continue
 		}
 		if _, evidence := m.isGone(id); !evidence.Removes() {
@@ -84,12 +92,12 @@ func (m *merger) gained(old, now *ReadGroup) bool {
 		return false
 	}
 	for _, id := range now.Accounts {
-		if _, in := slices.BinarySearchFunc(old.Accounts, id, EntryID.Compare); !in && m.old.Account(id) != nil {
+		if !has(old.Accounts, id) && m.old.Account(id) != nil {
 			return true
 		}
 	}
 	for _, id := range now.Groups {
-		if _, in := slices.BinarySearchFunc(old.Groups, id, EntryID.Compare); !in && m.old.Group(id) != nil {
+		if !has(old.Groups, id) && m.old.Group(id) != nil {
 			return true
 		}
 	}
@@ -197,7 +205,7 @@ func (m *merger) removal(id EntryID, was Membership) Removal {
 			_, evidence := m.isGone(child)
 			return Removal{was, evidence, at}
 		}
-		if _, in := slices.BinarySearchFunc(m.delta.Next.Group(at).Groups, child, EntryID.Compare); !in {
+		if !has(m.delta.Next.Group(at).Groups, child) {
 			return Removal{was, Stated, at}
 		}
 		at = child

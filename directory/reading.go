@@ -2,6 +2,7 @@ package directory
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -221,14 +222,53 @@ type ReadGroup struct {
 	Groups   []EntryID
 	// Unresolved are members that name no entry that was read.
 	Unresolved []string
-	// Former are names that it still lists and that entries had before.
+	// Logins: it lists people by login (memberUid), too.
+	Logins bool
+	// Former are names that it still lists and that entries no longer have,
+	// ascending.
 	Former []FormerName
 }
 
-// FormerName is a DN or login that an entry had and that nobody has now.
+// FormerName is a DN or login that an entry had when a group listed it. As long
+// as the group lists it, it means that entry, renamed or gone, whoever has the
+// name now: many servers leave names in groups, and a name is not a person.
 type FormerName struct {
 	Name string
 	ID   EntryID
+}
+
+// Compare orders former names.
+func (f FormerName) Compare(other FormerName) int {
+	return cmp.Or(strings.Compare(f.Name, other.Name), f.ID.Compare(other.ID))
+}
+
+// Owners are whom the former names that g lists mean, by NameKey; nil when there
+// are none.
+func (g *ReadGroup) Owners() map[string]EntryID {
+	if len(g.Former) == 0 {
+		return nil
+	}
+	out := make(map[string]EntryID, len(g.Former))
+	for _, f := range g.Former {
+		out[NameKey(f.Name)] = f.ID
+	}
+	return out
+}
+
+// NameKey is equal for two ways to write one name that a group may list: a DN or
+// a login.
+func NameKey(name string) string {
+	if d, err := ParseDN(name); err == nil {
+		return d.Key()
+	}
+	return Fold(name)
+}
+
+// Equal reports whether nothing that is believed of g and b differs.
+func (g *ReadGroup) Equal(b *ReadGroup) bool {
+	return g.DN == b.DN && g.Name == b.Name && g.Description == b.Description && g.Token == b.Token && g.Stamp == b.Stamp &&
+		g.Whole == b.Whole && g.Logins == b.Logins && slices.Equal(g.Accounts, b.Accounts) && slices.Equal(g.Groups, b.Groups) &&
+		slices.Equal(g.Unresolved, b.Unresolved) && slices.Equal(g.Former, b.Former)
 }
 
 // Gone is an entry that is not there any more, with what proves it.
@@ -270,6 +310,9 @@ type Reading struct {
 	Full   bool
 	// Swept: the ids of all entries were read, if not all of their content.
 	Swept bool
+	// Linked: the server itself changes what groups list when an entry is renamed
+	// or ends (Active Directory), so that a name there means who has it.
+	Linked bool
 	// Depth is how deep groups in groups count; 0 is not at all.
 	Depth int
 	// Both proofs are complete, or the reading changes nothing.

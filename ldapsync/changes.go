@@ -58,6 +58,7 @@ func (r *reading) changes() error {
 	r.out.Accounts = people.accounts
 
 	list := newGroups(r.s.cfg, r.s.p, newFinder(r.known(people.accounts), nil))
+	list.passed = r.passed(list.find)
 	groups, err := f.groups(list)
 	if err != nil {
 		return err
@@ -90,13 +91,21 @@ func (r *reading) feed() (feed, error) {
 	return nil, r.s.fault("changes", errTrustEnds)
 }
 
-// known are the accounts that were known, as they are now; ascending.
+// known are the accounts that were known and are not gone, as they are now;
+// ascending.
 func (r *reading) known(changed []*directory.ReadAccount) []*directory.ReadAccount {
-	if len(changed) == 0 {
+	if len(changed)+len(r.out.Gone) == 0 {
 		return r.old.Accounts
+	}
+	gone := make(map[directory.EntryID]bool, len(r.out.Gone))
+	for _, g := range r.out.Gone {
+		gone[g.ID] = true
 	}
 	out := make([]*directory.ReadAccount, 0, len(r.old.Accounts)+len(changed))
 	for _, a := range r.old.Accounts {
+		if gone[a.ID] {
+			continue
+		}
 		for len(changed) > 0 && changed[0].ID.Compare(a.ID) < 0 {
 			out, changed = append(out, changed[0]), changed[1:]
 		}
@@ -108,28 +117,24 @@ func (r *reading) known(changed []*directory.ReadAccount) []*directory.ReadAccou
 	return append(out, changed...)
 }
 
-// reconsider reads the groups that name somebody who was not found before and
-// may be one of those who came or were renamed now.
+// reconsider reads the groups that name somebody who was not found before, or has
+// another name now, and may be one of those who came or were renamed now.
 func (r *reading) reconsider(list *groups) error {
 	if len(r.out.Accounts) == 0 && len(list.list) == 0 {
 		return nil
 	}
 	names := map[string]bool{}
 	for _, a := range r.out.Accounts {
-		key, _ := dnKey(a.DN)
-		names[key], names[directory.Fold(a.Login)] = true, true
+		names[directory.NameKey(a.DN)], names[directory.NameKey(a.Login)] = true, true
 	}
 	for _, f := range list.list {
-		key, _ := dnKey(f.DN)
-		names[key] = true
+		names[directory.NameKey(f.DN)] = true
 	}
 	var again []directory.EntryID
 	for _, g := range r.old.Groups {
 		read := slices.ContainsFunc(list.list, func(f *found) bool { return f.ID == g.ID })
-		if !read && slices.ContainsFunc(g.Unresolved, func(u string) bool {
-			key, ok := dnKey(u)
-			return ok && names[key] || names[directory.Fold(u)]
-		}) {
+		if !read && (slices.ContainsFunc(g.Unresolved, func(u string) bool { return names[directory.NameKey(u)] }) ||
+			slices.ContainsFunc(g.Former, func(f directory.FormerName) bool { return names[directory.NameKey(f.Name)] })) {
 			again = append(again, g.ID)
 		}
 	}

@@ -21,6 +21,8 @@ type groups struct {
 	byDN    map[string]*found
 	slots   map[string]groupSlot
 	control func(controls []byte) (skip bool, err error)
+	// passed are the names that have come to others; nil is none.
+	passed *passed
 
 	nameless, twice int
 	ranged          bool // some list came in parts
@@ -180,7 +182,7 @@ func (c *groups) member(f *found, attribute string, option []byte, vs [][]byte) 
 		if i := bytes.LastIndexByte(v, '#'); i > 0 && v[len(v)-1] == 'B' && v[len(v)-2] == '\'' {
 			v = v[:i] // the optional unique identifier of RFC 4517 3.3.21
 		}
-		if id, ok := c.find.exactDN(v); ok {
+		if id, ok := c.find.exactDN(v); ok && !c.passed.contested(id) {
 			c.ids = append(c.ids, id)
 		} else {
 			f.names = append(f.names, string(v))
@@ -189,8 +191,9 @@ func (c *groups) member(f *found, attribute string, option []byte, vs [][]byte) 
 }
 
 func (c *groups) memberUIDs(f *found, vs [][]byte) {
+	f.Logins = true
 	for _, v := range vs {
-		if a := c.find.exactLogin(v); a != nil {
+		if a := c.find.exactLogin(v); a != nil && !c.passed.contested(a.ID) {
 			c.ids = append(c.ids, a.ID)
 		} else {
 			f.logins = append(f.logins, string(v))

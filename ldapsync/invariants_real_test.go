@@ -96,6 +96,50 @@ func TestOnEveryServerWhoIsCreatedAgainInheritsNothing(t *testing.T) {
 	})
 }
 
+// Invariants 8 and 9, with a run between the old and the new one, and the lists of
+// the groups left as the server leaves them.
+func TestOnEveryServerANameThatPassesGivesNothing(t *testing.T) {
+	eachServer(t, func(t *testing.T, s realServer) {
+		ada, zoe := s.person("ada"), s.person("zoe")
+		for _, name := range []string{"bob", "eve", "kim"} {
+			s.person(name)
+		}
+		staff := s.group("staff", ada, zoe)
+		f := s.at().follow(clerkReads(s), "")
+		in := func() (logins []string) {
+			t.Helper()
+			f.state = follow(t, f.c, f.state).Next
+			r, err := reader(t, f.c).ReadAll(t.Context(), f.state)
+			f.must(err)
+			d, err := directory.Diff(f.state, r)
+			f.must(err)
+			f.state = d.Next
+			for _, m := range d.Next.Members(d.Next.Groups[0].ID) {
+				logins = append(logins, strings.TrimSuffix(d.Next.Account(m.Account).Login, s.at().tag))
+			}
+			slices.Sort(logins)
+			return logins
+		}
+		s.at().delete(ada)
+		if got := in(); !slices.Equal(got, []string{"zoe"}) {
+			t.Errorf("ada has left: %q", got)
+		}
+		s.person("ada")
+		if got := in(); !slices.Equal(got, []string{"zoe"}) {
+			t.Errorf("another ada has come: %q", got)
+		}
+		rdn, _, _ := strings.Cut(zoe, ",")
+		s.at().rename(zoe, rdn+"2", "")
+		before := f.state.Members(f.state.Groups[0].ID)
+		in()
+		s.at().replace(staff, "description", "changed")
+		in()
+		if diff := cmp.Diff(before, f.state.Members(f.state.Groups[0].ID)); diff != "" {
+			t.Errorf("zoe was renamed: %s", diff)
+		}
+	})
+}
+
 // Invariant 12.
 func TestOnEveryServerCirclesOfGroupsEnd(t *testing.T) {
 	eachServer(t, func(t *testing.T, s realServer) {

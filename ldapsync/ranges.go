@@ -116,6 +116,8 @@ func (f *found) tidy() {
 	f.Accounts, f.Groups = ascending(f.Accounts), ascending(f.Groups)
 	slices.SortFunc(f.Unresolved, strings.Compare)
 	f.Unresolved = slices.Compact(f.Unresolved)
+	slices.SortFunc(f.Former, directory.FormerName.Compare)
+	f.Former = slices.Compact(f.Former)
 }
 
 // ascending is ids in order, each once; ids itself when it is so already, because

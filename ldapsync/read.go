@@ -104,7 +104,7 @@ func (r *reading) begin() error {
 	if r.s.p.comparable(known.Server, r.s.id()) && r.s.p.kind.behind(known.Watermark, mark) {
 		r.stale = append(r.stale, fmt.Sprintf("the server is behind what was read before (%s, now %s): a replica that lags, or one that was restored", known.Watermark, mark))
 	}
-	r.out = directory.Reading{Source: r.s.cfg.Source, At: r.at, Depth: r.s.cfg.Groups.Depth, From: known}
+	r.out = directory.Reading{Source: r.s.cfg.Source, At: r.at, Depth: r.s.cfg.Groups.Depth, From: known, Linked: r.s.p.kind == ActiveDirectory}
 	return nil
 }
 
@@ -145,7 +145,7 @@ func (r *reading) full() error {
 	r.out.Accounts = people.accounts
 
 	list := newGroups(r.s.cfg, r.s.p, newFinder(people.accounts, people.byDN))
-	list.known = r.old
+	list.known, list.passed = r.old, r.passed(list.find)
 	groups, err := r.allGroups(list)
 	if err != nil {
 		return err
@@ -180,13 +180,22 @@ func (r *reading) allGroups(to *groups) (directory.Leg, error) {
 	return r.s.pages(query{name: "groups", base: r.s.cfg.Groups.Base, filter: r.s.cfg.Groups.Filter, attrs: to.attributes()}, to)
 }
 
+// passed are the names that have come to others; none where the server itself
+// changes what groups list.
+func (r *reading) passed(now *finder) *passed {
+	if r.out.Linked {
+		return nil
+	}
+	return newPassed(r.old, now)
+}
+
 // members completes the groups that were read: open ranges, ids of members,
 // and a second reading where nothing tells a change from a fault.
 func (r *reading) members(list *groups) error {
 	if err := r.s.closeRanges(list); err != nil {
 		return err
 	}
-	res := newResolver(r.s, r.old, list.find, list.list)
+	res := newResolver(r.s, r.old, list)
 	if err := res.resolve(list.list); err != nil {
 		return err
 	}
@@ -229,6 +238,7 @@ func (r *reading) again(list *groups, res *resolver) error {
 			continue
 		}
 		once := newGroups(r.s.cfg, r.s.p, list.find)
+		once.passed = list.passed
 		if err := r.s.one(f.DN, once.attributes(), once); err != nil {
 			return r.s.fault("groups", err)
 		}

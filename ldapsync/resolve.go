@@ -17,9 +17,10 @@ const maxLookups = 20_000
 const fewLookups = 500
 
 // resolver turns the names that groups list into ids. In this order a name is:
-// who has it now, among groups and people; who has it by the server's own idea
-// of equal names, or elsewhere in the directory, asked one by one; who had it
-// before, when nobody has it now.
+// who had it when the group began to list it (passed); who has it now, among
+// groups and people; who has it by the server's own idea of equal names, or
+// elsewhere in the directory, asked one by one; who had it before, when nobody
+// has it now.
 type resolver struct {
 	s      *session
 	old    directory.State
@@ -27,6 +28,7 @@ type resolver struct {
 	exact  map[string]*found // groups, as the server writes them
 	groups map[string]*found // by canonical DN; known groups that were not read included
 	looked map[string]answer
+	passed *passed
 	former *finder // accounts as they were known
 	notes  []string
 }
@@ -34,14 +36,15 @@ type resolver struct {
 // answer is what a name was found to be.
 type answer struct {
 	account, group directory.EntryID
-	// was: by a name that it had before.
-	was bool
+	// was: by a name that it had before; gone: and it is not there any more.
+	was, gone bool
 }
 
 func (a answer) none() bool { return a.account.IsZero() && a.group.IsZero() }
 
-func newResolver(s *session, old directory.State, people *finder, list []*found) *resolver {
-	r := &resolver{s: s, old: old, people: people, exact: make(map[string]*found, len(list)), groups: map[string]*found{}, looked: map[string]answer{}}
+func newResolver(s *session, old directory.State, read *groups) *resolver {
+	list := read.list
+	r := &resolver{s: s, old: old, people: read.find, passed: read.passed, exact: make(map[string]*found, len(list)), groups: map[string]*found{}, looked: map[string]answer{}}
 	for _, g := range old.Groups {
 		if key, ok := dnKey(g.DN); ok {
 			r.groups[key] = &found{ReadGroup: directory.ReadGroup{ID: g.ID}}
@@ -65,15 +68,23 @@ func (r *resolver) resolve(list []*found) error {
 		if old == nil {
 			old = &directory.ReadGroup{}
 		}
+		owners := old.Owners()
 		for _, name := range f.names {
-			a, err := r.name(name, old)
-			if err != nil {
-				return r.s.fault("resolve", err)
+			a, passed := r.owned(f, old, owners, name)
+			if !passed {
+				var err error
+				if a, err = r.name(name, old); err != nil {
+					return r.s.fault("resolve", err)
+				}
 			}
 			r.add(f, name, a)
 		}
 		for _, login := range f.logins {
-			r.add(f, login, r.login(login, old))
+			a, passed := r.owned(f, old, owners, login)
+			if !passed {
+				a = r.login(login)
+			}
+			r.add(f, login, a)
 		}
 		f.names, f.logins = nil, nil
 		f.tidy()
@@ -87,12 +98,14 @@ func (r *resolver) add(f *found, name string, a answer) {
 		f.Groups = append(f.Groups, a.group)
 	case !a.account.IsZero():
 		f.Accounts = append(f.Accounts, a.account)
-	default:
+	}
+	if a.none() || a.gone {
 		f.Unresolved = append(f.Unresolved, name)
-		return
 	}
 	if a.was {
 		f.Former = append(f.Former, directory.FormerName{Name: name, ID: cmp.Or(a.account, a.group)})
+	}
+	if a.was && !a.gone {
 		r.note("%s still lists %s, which has another name now", f.DN, name)
 	}
 }
@@ -103,6 +116,28 @@ func (r *resolver) note(format string, args ...any) {
 	if len(r.notes) < maxNotes {
 		r.notes = append(r.notes, fmt.Sprintf(format, args...))
 	}
+}
+
+// owned is the answer when the group lists the name for who had it.
+func (r *resolver) owned(f *found, old *directory.ReadGroup, owners map[string]directory.EntryID, name string) (answer, bool) {
+	id, owned := r.passed.owner(old, owners, name)
+	if !owned {
+		return answer{}, false
+	}
+	var has directory.EntryID
+	if a := r.people.login(name); f.Logins && a != nil {
+		has = a.ID
+	} else if a, ok := r.people.exactDN([]byte(name)); ok {
+		has = a
+	}
+	if has == id {
+		return answer{account: id}, true
+	}
+	if !has.IsZero() {
+		r.note("%s lists %s for somebody who has another name now or is gone; who has it now (%s) is not in the group by that: if it is meant, `sync settle --source %s %s --groups`, else take the name out of the group",
+			f.DN, name, has, r.s.cfg.Source, has)
+	}
+	return r.owner(id), true
 }
 
 func (r *resolver) name(name string, old *directory.ReadGroup) (answer, error) {
@@ -131,7 +166,7 @@ func (r *resolver) name(name string, old *directory.ReadGroup) (answer, error) {
 		return answer{}, err
 	}
 	if !there && a.none() {
-		a = r.formerly(name, old)
+		a = r.formerly(name)
 	}
 	r.looked[name] = a
 	return a, nil
@@ -160,43 +195,40 @@ func (r *resolver) knownAccount(id directory.EntryID) bool {
 	return r.people.has(id) || r.old.Account(id) != nil
 }
 
+// owner is the answer when a group lists the name for the entry, which has
+// another one now or is gone.
+func (r *resolver) owner(id directory.EntryID) answer {
+	if r.old.Group(id) != nil {
+		return answer{group: id, was: true}
+	}
+	return answer{account: id, was: true, gone: !r.people.has(id)}
+}
+
 // formerly is who had the name that nobody has now. Many servers leave a name
 // in their groups when its entry is renamed; a rename takes nothing from
 // anybody.
-func (r *resolver) formerly(name string, old *directory.ReadGroup) answer {
-	for _, f := range old.Former {
-		if f.Name == name && r.knownAccount(f.ID) {
-			return answer{account: f.ID, was: true}
-		}
-		if f.Name == name {
-			return answer{group: f.ID, was: true}
-		}
-	}
-	if r.former == nil {
-		r.former = newFinder(r.old.Accounts, nil)
-	}
-	if a := r.former.DN(name); a != nil {
-		return answer{account: a.ID, was: true}
+func (r *resolver) formerly(name string) answer {
+	if a := r.formers().DN(name); a != nil {
+		return r.owner(a.ID)
 	}
 	return answer{}
 }
 
-func (r *resolver) login(name string, old *directory.ReadGroup) answer {
+func (r *resolver) login(name string) answer {
 	if a := r.people.login(name); a != nil {
 		return answer{account: a.ID}
 	}
-	for _, f := range old.Former {
-		if f.Name == name && r.knownAccount(f.ID) {
-			return answer{account: f.ID, was: true}
-		}
+	if a := r.formers().login(name); a != nil {
+		return r.owner(a.ID)
 	}
+	return answer{}
+}
+
+func (r *resolver) formers() *finder {
 	if r.former == nil {
 		r.former = newFinder(r.old.Accounts, nil)
 	}
-	if a := r.former.login(name); a != nil {
-		return answer{account: a.ID, was: true}
-	}
-	return answer{}
+	return r.former
 }
 
 // readID is the id of the entry with the name, or zero when there is none.

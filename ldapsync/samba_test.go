@@ -287,7 +287,7 @@ func TestSambaRangesGiveAllMembers(t *testing.T) {
 		t.Fatalf("the first range: %d members, goes on from %d of %q", len(f.Accounts)+len(f.names), f.from, f.open)
 	}
 	s.must(session.closeRanges(list))
-	s.must(newResolver(session, d.Next, list.find, list.list).resolve(list.list))
+	s.must(newResolver(session, d.Next, list).resolve(list.list))
 	if len(f.Accounts) != many || !f.Whole {
 		t.Errorf("%d members, whole %v", len(f.Accounts), f.Whole)
 	}

@@ -241,16 +241,17 @@ func (w *Worker) Plan(ctx context.Context, o RunOptions) (*provision.Reconciled,
 	return out, w.engine.Report(out, reading), nil
 }
 
-// Settle decides the conflict of an entry; the next run creates it.
-func (w *Worker) Settle(ctx context.Context, id directory.EntryID) error {
+// Settle decides the conflict of an entry; the next run creates it, with groups in
+// those that list its name for who had it before, which are returned.
+func (w *Worker) Settle(ctx context.Context, id directory.EntryID, groups bool) ([]string, error) {
 	w.busy.Lock()
 	defer w.busy.Unlock()
 	ctx, lease, release, err := w.lead(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer release()
-	return w.engine.Settle(ctx, lease, w.cfg.Source, id)
+	return w.engine.Settle(ctx, lease, w.cfg.Source, id, groups)
 }
 
 func (w *Worker) approve(ctx context.Context, by store.By, hash string) error {

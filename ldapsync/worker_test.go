@@ -142,6 +142,54 @@ var free = provision.SyncLimits{Few: 1 << 30, NewSuperusers: 1 << 30}
 
 var kinds = []ldaptest.Kind{ldaptest.OpenLDAP, ldaptest.ActiveDirectory, ldaptest.DS389, ldaptest.Generic}
 
+// Invariants 8 and 9 on a server that leaves names in its groups, with a new
+// process for every run: what a name in a group means is kept.
+func TestANameThatPassesGivesNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		d := ldaptest.Scaffold()
+		ada, bob, cy := d.Person("ada"), d.Person("bob"), d.Person("cy")
+		g1 := d.Group("g1", ada, bob)
+		d.Group("owners", bob, ada)
+		o := newOffice(t, st, d, ldaptest.OpenLDAP)
+		o.now = ldaptest.Epoch.Add(time.Hour)
+		want := func(after, want string) *provision.SyncReport {
+			t.Helper()
+			o.e = o.engine()
+			o.w = o.worker(free)
+			p := o.run(provision.SyncApplied)
+			if got := strings.ReplaceAll(o.picture(), "\n", ", "); got != want {
+				t.Errorf("%s: got %s, want %s", after, got, want)
+			}
+			return p
+		}
+		want("all", "ada, bob, cy, g1 has ada, g1 has bob, owners has ada, owners has bob")
+		d.Rename(bob, "uid=rob,"+ldaptest.People)
+		d.Set("uid=rob,"+ldaptest.People, "uid", "rob")
+		want("bob is renamed", "ada, cy, g1 has ada, g1 has rob, owners has ada, owners has rob, rob")
+		d.AddMember(g1, "member", cy)
+		want("cy joins", "ada, cy, g1 has ada, g1 has cy, g1 has rob, owners has ada, owners has rob, rob")
+		d.Delete("uid=rob," + ldaptest.People)
+		want("rob leaves", "ada, cy, g1 has ada, g1 has cy, owners has ada")
+		d.Person("bob")
+		p := want("another bob comes", "ada, bob, cy, g1 has ada, g1 has cy, owners has ada")
+		if !strings.Contains(strings.Join(p.Notes, "\n"), "settle --source corp "+d.Entry(bob).ID.String()+" --groups") {
+			t.Errorf("the report does not say what to do: %q", p.Notes)
+		}
+		in, err := o.w.Settle(o.ctx, d.Entry(bob).ID, true)
+		o.must(err)
+		if !slices.Equal(in, []string{"g1", "owners"}) {
+			t.Errorf("settled in %q", in)
+		}
+		want("it is settled", "ada, bob, cy, g1 has ada, g1 has bob, g1 has cy, owners has ada, owners has bob")
+		o.run(provision.SyncUnchanged)
+		for _, groups := range []bool{false, true} {
+			if _, err := o.w.Settle(o.ctx, d.Entry(bob).ID, groups); err == nil {
+				t.Errorf("settled once more, groups %v", groups)
+			}
+		}
+	})
+}
+
 // Invariants 1, 4 and 5, from the wire to the store: after any history of edits
 // and faults, the store is what a store that knows nothing would become.
 func TestTheStoreFollowsTheDirectory(t *testing.T) {
@@ -190,7 +238,8 @@ func (o *office) settle() {
 	n := 0
 	for _, a := range k.State().Accounts {
 		if !a.Conflict.IsZero() {
-			o.must(o.w.Settle(o.ctx, a.ID))
+			_, err := o.w.Settle(o.ctx, a.ID, false)
+			o.must(err)
 			n++
 		}
 	}

@@ -49,10 +49,11 @@ type savedAccount struct {
 
 // savedGroup is a ReadGroup as the store keeps it.
 type savedGroup struct {
-	DN, Name, Description, Token, Stamp string   `json:",omitempty"`
-	Whole                               bool     `json:",omitempty"`
-	Accounts, Groups                    []byte   `json:",omitempty"`
-	Unresolved                          []string `json:",omitempty"`
+	DN, Name, Description, Token, Stamp string                 `json:",omitempty"`
+	Whole, Logins                       bool                   `json:",omitempty"`
+	Accounts, Groups                    []byte                 `json:",omitempty"`
+	Unresolved                          []string               `json:",omitempty"`
+	Former                              []directory.FormerName `json:",omitempty"`
 }
 
 func saveAccount(a *directory.ReadAccount, settled bool) savedAccount {
@@ -66,8 +67,8 @@ func (s savedAccount) read(id directory.EntryID) *directory.ReadAccount {
 }
 
 func saveGroup(g *directory.ReadGroup) savedGroup {
-	return savedGroup{DN: g.DN, Name: g.Name, Description: g.Description, Token: g.Token, Stamp: g.Stamp, Whole: g.Whole,
-		Accounts: directory.Bytes(g.Accounts), Groups: directory.Bytes(g.Groups), Unresolved: g.Unresolved}
+	return savedGroup{DN: g.DN, Name: g.Name, Description: g.Description, Token: g.Token, Stamp: g.Stamp, Whole: g.Whole, Logins: g.Logins,
+		Accounts: directory.Bytes(g.Accounts), Groups: directory.Bytes(g.Groups), Unresolved: g.Unresolved, Former: g.Former}
 }
 
 func (s savedGroup) read(id directory.EntryID) (*directory.ReadGroup, error) {
@@ -77,7 +78,7 @@ func (s savedGroup) read(id directory.EntryID) (*directory.ReadGroup, error) {
 	}
 	groups, err := directory.EntryIDs(s.Groups)
 	return &directory.ReadGroup{ID: id, DN: s.DN, Name: s.Name, Description: s.Description, Token: s.Token, Stamp: s.Stamp,
-		Whole: s.Whole, Accounts: accounts, Groups: groups, Unresolved: s.Unresolved}, err
+		Whole: s.Whole, Logins: s.Logins, Accounts: accounts, Groups: groups, Unresolved: s.Unresolved, Former: s.Former}, err
 }
 
 // Known reads what is believed of a source's directory. What the store has of
@@ -245,18 +246,35 @@ func adoptAccount(id directory.EntryID, a directory.Account) *directory.ReadAcco
 }
 
 // Settle decides the conflict of an entry: the next run creates it as an account
-// of its own, which inherits nothing.
-func (e *Engine) Settle(ctx context.Context, lease store.Lease, source string, id directory.EntryID) error {
+// of its own, which inherits nothing. With groups it takes over the names that
+// groups list for who had them before; the next run then reads everything. It
+// returns the names of these groups.
+func (e *Engine) Settle(ctx context.Context, lease store.Lease, source string, id directory.EntryID, groups bool) ([]string, error) {
 	k, err := e.Known(ctx, source)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a := k.saved.Account(id)
-	if a == nil || a.Conflict.IsZero() {
-		return &InvalidError{Says: fmt.Sprintf("entry %s of %s is in no conflict; `grantbridge sync show --source %s` lists those that are", id, source, source)}
+	conflict := a != nil && !a.Conflict.IsZero()
+	var entries []store.ReadEntry
+	if conflict {
+		entries = append(entries, store.ReadEntry{ID: id.String(), Body: mustJSON(saveAccount(a, true))})
 	}
-	settled := store.ReadEntry{ID: id.String(), Body: mustJSON(saveAccount(a, true))}
-	return e.saveState(ctx, lease, k, k.saved, k.torn, slices.Values([]store.ReadEntry{settled}))
+	var names []string
+	if groups {
+		_, changed := k.saved.HandOver(id)
+		for _, g := range changed {
+			names = append(names, g.Name)
+			entries = append(entries, store.ReadEntry{Group: true, ID: g.ID.String(), Body: mustJSON(saveGroup(g))})
+		}
+	}
+	switch {
+	case len(entries) == 0 && groups:
+		return nil, &InvalidError{Says: fmt.Sprintf("entry %s of %s is in no conflict, and no group lists its name for another; `grantbridge sync show --source %s` says what is not believed", id, source, source)}
+	case len(entries) == 0:
+		return nil, &InvalidError{Says: fmt.Sprintf("entry %s of %s is in no conflict; `grantbridge sync show --source %s` lists those that are", id, source, source)}
+	}
+	return names, e.saveState(ctx, lease, k, k.saved, k.torn || len(names) > 0, slices.Values(entries))
 }
 
 // saveState keeps the checkpoint of st and the entries.
@@ -304,7 +322,7 @@ func groupEntry(was, g *directory.ReadGroup) (store.ReadEntry, bool) {
 	switch {
 	case g == nil:
 		return store.ReadEntry{Group: true, ID: was.ID.String()}, true
-	case was == g, was != nil && equalGroups(was, g):
+	case was == g, was != nil && was.Equal(g):
 		return store.ReadEntry{}, false
 	}
 	return store.ReadEntry{Group: true, ID: g.ID.String(), Body: mustJSON(saveGroup(g))}, true
@@ -336,9 +354,4 @@ func both[T any](a, b []*T, id func(*T) directory.EntryID) iter.Seq2[*T, *T] {
 			}
 		}
 	}
-}
-
-func equalGroups(a, b *directory.ReadGroup) bool {
-	return a.DN == b.DN && a.Name == b.Name && a.Description == b.Description && a.Token == b.Token && a.Stamp == b.Stamp &&
-		a.Whole == b.Whole && slices.Equal(a.Accounts, b.Accounts) && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Unresolved, b.Unresolved)
 }

@@ -203,7 +203,8 @@ func TestAReCreatedAccountIsNoHeir(t *testing.T) {
 		if out := c.sync(provision.SyncUnchanged); len(out.Conflicts) != 1 {
 			c.t.Errorf("the conflict is not shown any more: %+v", out.Conflicts)
 		}
-		c.must(c.e.Settle(c.ctx, c.lease(), "corp", again))
+		_, err = c.e.Settle(c.ctx, c.lease(), "corp", again, false)
+		c.must(err)
 		c.sync(provision.SyncApplied)
 		c.must(c.e.Sync(c.ctx, 0))
 		is, err := c.e.FindPerson("p0")

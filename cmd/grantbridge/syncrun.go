@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -184,6 +185,7 @@ func (a *app) writeRun(p *provision.SyncReport) {
 	}
 	lines("conflicts", p.Conflicts, p.ConflictCount)
 	lines("not believed", p.Doubts, p.DoubtCount)
+	lines("noticed", p.Notes, len(p.Notes))
 	lines("members that name nobody", p.Unresolved, p.UnresolvedCount)
 	lines("groups that no rule names", p.Unmatched, p.UnmatchedCount)
 	for _, n := range p.Next {
@@ -193,23 +195,30 @@ func (a *app) writeRun(p *provision.SyncReport) {
 
 func (a *app) syncSettleCommand() *cobra.Command {
 	var source string
+	var groups bool
 	c := a.reasons(&cobra.Command{
 		Use: "settle ENTRY", Short: "let a new account that has the name of another be a person of its own", Args: words("ENTRY"),
-		Long: "An account that was deleted and made again has another id: it inherits nothing,\nand gets nothing until somebody has looked. Settle says that it may be created; the\nnext run does.",
+		Long: "An account that was deleted and made again has another id: it inherits nothing,\nand gets nothing until somebody has looked. Settle says that it may be created; the\nnext run does. Groups that list its name since before it was there mean who had it\nthen; --groups says that they mean the new one.",
 		RunE: func(c *cobra.Command, args []string) error {
 			id, err := directory.ParseEntryID(args[0])
 			if err != nil {
 				return usage("%v", err)
 			}
 			return a.withWorker(c.Context(), source, func(_ *bridge, w *ldapsync.Worker, source string) error {
-				if err := w.Settle(c.Context(), id); err != nil {
+				in, err := w.Settle(c.Context(), id, groups)
+				if err != nil {
 					return err
 				}
-				a.say("%s is settled; the next run of %s creates the account", id, source)
+				if groups {
+					a.say("%s is settled; the next run of %s reads everything, and puts it into %s", id, source, cmp.Or(strings.Join(in, ", "), "no group that had its name before"))
+				} else {
+					a.say("%s is settled; the next run of %s creates the account", id, source)
+				}
 				return nil
 			})
 		},
 	})
 	c.Flags().StringVar(&source, "source", "", "the `source` that has the entry")
+	c.Flags().BoolVar(&groups, "groups", false, "and let it be in the groups that list its name for another")
 	return c
 }
