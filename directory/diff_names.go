@@ -18,6 +18,15 @@ func (g *ReadGroup) names(a *ReadAccount) []string {
 	return []string{a.DN}
 }
 
+// ForAnother reports whether a name of a that g lists means who had it before.
+func (g *ReadGroup) ForAnother(a *ReadAccount) bool {
+	owners := g.Owners()
+	return slices.ContainsFunc(g.names(a), func(name string) bool {
+		id, known := owners[NameKey(name)]
+		return known && id != a.ID
+	})
+}
+
 func has(ids []EntryID, id EntryID) bool {
 	_, in := slices.BinarySearchFunc(ids, id, EntryID.Compare)
 	return in

@@ -198,7 +198,7 @@ func (k *checker) last() Verdict { return k.Stages[len(k.Stages)-1].Verdict }
 
 func proven(p directory.Proof) string {
 	l := p.Leg()
-	return fmt.Sprintf("%s: %d entries in %d pages, each with its end", l.Name, l.Entries, l.Pages)
+	return fmt.Sprintf("%s: %d entries, each page with its end", l.Name, l.Entries)
 }
 
 func (k *checker) users(s *session, r *directory.Reading) {
@@ -263,7 +263,7 @@ func (k *checker) groups(s *session, r *directory.Reading) {
 		}
 	}
 	mail := k.distribution(s)
-	says := fmt.Sprintf("%d groups with %d members and %d groups in groups", len(r.Groups), direct, nested)
+	says := fmt.Sprintf("%d groups; they list people %d times and each other %d times", len(r.Groups), direct, nested)
 	switch {
 	case len(r.Groups) == 0:
 		k.stage("groups", Bad, "no group was found", "check groups.base and groups.filter, and that "+k.cfg.bindName()+" may read there", search)
@@ -301,7 +301,7 @@ func (k *checker) distribution(s *session) int {
 
 // line is the question as ldapsearch asks it; the password is typed.
 func (c *Config) line(s *session, base, scope, filter string, attrs ...string) string {
-	words := []string{"ldapsearch", "-LLL", "-H", quote(s.server)}
+	words := append(c.certificates(), "ldapsearch", "-LLL", "-H", quote(s.server))
 	if c.Bind.Method == BindGSSAPI {
 		words = append(c.kinit(), words...)
 	}
@@ -327,6 +327,16 @@ func (c *Config) line(s *session, base, scope, filter string, attrs ...string) s
 		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
+}
+
+// certificates are the variables that tell ldapsearch which to trust and to show.
+func (c *Config) certificates() (words []string) {
+	for _, v := range []struct{ name, file string }{{"CACERT", c.CAFile}, {"CERT", c.CertFile}, {"KEY", c.KeyFile}} {
+		if v.file != "" {
+			words = append(words, "LDAPTLS_"+v.name+"="+quote(v.file))
+		}
+	}
+	return words
 }
 
 // kinit is what comes before ldapsearch, so that it has a ticket.

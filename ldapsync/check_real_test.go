@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,9 +28,8 @@ func (s *place) ldapsearch(line string, c Config) int {
 	}
 	line = strings.Replace(strings.Replace(line, "ldapsearch", tool, 1), " -W", " -w "+c.Bind.Password, 1)
 	cmd := exec.CommandContext(s.t.Context(), "sh", "-c", line)
-	cmd.Env = append(cmd.Environ(), "LDAPTLS_CACERT="+filepath.Join(s.folder, "ca.pem"))
 	if c.ServerName != "" { // ldapsearch cannot be told it
-		cmd.Env = append(cmd.Env, "LDAPTLS_REQCERT=never")
+		cmd.Env = append(cmd.Environ(), "LDAPTLS_REQCERT=never")
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

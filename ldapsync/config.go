@@ -43,6 +43,9 @@ type Config struct {
 	RootCAs     *x509.CertPool
 	Certificate *tls.Certificate
 	ServerName  string
+	// CAFile, CertFile and KeyFile are where these came from, for the lines that
+	// Check gives to the shell.
+	CAFile, CertFile, KeyFile string
 	// Plaintext allows a password over ldap:// without TLS to another machine.
 	Plaintext bool
 	Bind      Bind

@@ -90,7 +90,7 @@ func (s *place) at() *place { return s }
 // reading is how to read the place as who has the bind.
 func (s *place) reading(b Bind) Config {
 	return Config{
-		Source: "corp", Servers: []string{"ldap://" + s.url.Host}, RootCAs: s.roots(), Bind: b,
+		Source: "corp", Servers: []string{"ldap://" + s.url.Host}, RootCAs: s.roots(), CAFile: filepath.Join(s.folder, "ca.pem"), Bind: b,
 		Users: Users{Base: "ou=people," + s.base}, Groups: Groups{Base: "ou=groups," + s.base},
 	}
 }

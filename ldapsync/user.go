@@ -27,6 +27,14 @@ type Way struct {
 	Via   []*directory.ReadGroup
 }
 
+// Direct is the group of the way that lists the account itself.
+func (w Way) Direct() directory.EntryID {
+	if len(w.Via) == 0 {
+		return w.Group.ID
+	}
+	return w.Via[len(w.Via)-1].ID
+}
+
 // User reads one person from live data, by login, and the groups he is in,
 // through groups in groups. It writes nothing and believes nothing: it is for
 // showing why somebody is in a group, or is not.

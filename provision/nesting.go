@@ -116,6 +116,31 @@ func accountsOf(ctx context.Context, v *store.View, source string, ids []string)
 	return out, nil
 }
 
+// ForAnother are those of the groups of a source that list the name of an account,
+// as it stands in the directory now, for who had it before.
+func (e *Engine) ForAnother(ctx context.Context, source string, a *directory.ReadAccount, groups []directory.EntryID) (map[directory.EntryID]bool, error) {
+	ids := make([]string, len(groups))
+	for i, id := range groups {
+		ids[i] = id.String()
+	}
+	out := map[directory.EntryID]bool{}
+	err := e.st.Read(ctx, func(v *store.View) error {
+		entries, err := v.ReadGroups(ctx, source, ids)
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			g, err := readGroup(entry)
+			if err != nil {
+				return err
+			}
+			out[g.ID] = g.ForAnother(a)
+		}
+		return nil
+	})
+	return out, err
+}
+
 // groupsBelow reads level by level, one question each.
 func groupsBelow(ctx context.Context, v *store.View, source string, root directory.EntryID, depth int) (out []*directory.ReadGroup, err error) {
 	seen := map[directory.EntryID]bool{root: true}

@@ -70,6 +70,18 @@ func (a *app) writeCheck(w io.Writer, source string, r ldapsync.Report) {
 			fmt.Fprintf(w, "         %s\n", clean(s.Search))
 		}
 	}
+	var lines []string
+	for _, s := range r.Stages {
+		if s.Search != "" && s.Verdict == ldapsync.Good {
+			lines = append(lines, s.Search)
+		}
+	}
+	if len(lines) > 0 {
+		fmt.Fprintf(w, "\nTo look for yourself:\n")
+	}
+	for _, l := range lines {
+		fmt.Fprintf(w, "  %s\n", clean(l))
+	}
 	samples := func(head string, list []ldapsync.Sample, says func(ldapsync.Sample) string) {
 		if len(list) == 0 {
 			return
@@ -103,6 +115,8 @@ type ldapGroup struct {
 	Rules []string `json:"rules"`
 	Says  []string `json:"says,omitempty"`
 	Near  string   `json:"near,omitempty"`
+	// ForAnother: it lists the name for who had it before.
+	ForAnother bool `json:"for_another,omitempty"`
 }
 
 func (a *app) ldapUserCommand() *cobra.Command {
@@ -111,7 +125,7 @@ func (a *app) ldapUserCommand() *cobra.Command {
 		Use: "user LOGIN", Short: "one person: raw groups, rules, grants", Args: words("LOGIN"),
 		Long: "User asks the directory for one person and every group he is in, also through other\ngroups, and says which rules name them. What follows for his access, by what was\ntaken over last, is shown by what-can.",
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), existing, func(b *bridge) error { return a.ldapUser(c.Context(), b, source, args[0]) })
+			return a.with(c.Context(), mayMake, func(b *bridge) error { return a.ldapUser(c.Context(), b, source, args[0]) })
 		},
 	}
 	c.Flags().StringVar(&source, "source", "", "the `source` to ask; may be left out when only one is read")
@@ -131,7 +145,18 @@ func (a *app) ldapUser(ctx context.Context, b *bridge, source, login string) err
 	if err != nil {
 		return err
 	}
+	direct := make([]directory.EntryID, len(m.Groups))
+	for i, way := range m.Groups {
+		direct[i] = way.Direct()
+	}
+	another, err := b.ForAnother(ctx, source, m.Account, direct)
+	if err != nil {
+		return err
+	}
 	u := b.ldapUserOf(source, m)
+	for i := range u.Groups {
+		u.Groups[i].ForAnother = another[direct[i]]
+	}
 	return a.show(u, func(w io.Writer) { a.writeLDAPUser(w, b, source, u) })
 }
 
@@ -175,6 +200,11 @@ func (a *app) writeLDAPUser(w io.Writer, b *bridge, source string, u ldapUser) {
 			fmt.Fprintf(w, "  through %s", clean(strings.Join(g.Via, " → ")))
 		}
 		fmt.Fprintln(w)
+		if g.ForAnother {
+			fmt.Fprintf(w, "    %s it lists the name for somebody who had it before: not in it by that; if it is meant: grantbridge sync settle --source %s %s --groups\n",
+				a.paint(yellow, "!"), source, u.ID)
+			continue
+		}
 		for i, id := range g.Rules {
 			fmt.Fprintf(w, "    %s rule %s: %s\n", a.paint(green, "→"), id, g.Says[i])
 		}

@@ -14,7 +14,7 @@ type directoryKey struct{}
 func editDirectory(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value(directoryKey{}).(*ldaptest.Server)
 	if len(args) == 0 {
-		ts.Fatalf("usage: ldap serve|person|group|delete|disable|hide|see")
+		ts.Fatalf("usage: ldap serve|person|group|join|leave|delete|disable|hide|see")
 	}
 	word, args := args[0], args[1:]
 	dn := func(login string) string { return "uid=" + login + "," + ldaptest.People }
@@ -42,6 +42,10 @@ func editDirectory(ts *testscript.TestScript, _ bool, args []string) {
 		s.Dir.Group(args[0], members...)
 	case "join":
 		s.Dir.AddMember("cn="+args[0]+","+ldaptest.Groups, "member", dn(args[1]))
+	case "leave": // as on a server that leaves names in groups
+		s.Dir.Refint = false
+		s.Dir.Delete(dn(args[0]))
+		s.Dir.Refint = true
 	case "delete":
 		s.Dir.Delete(args[0])
 	case "disable":

@@ -51,6 +51,10 @@ func (a *app) syncListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if len(holds) == 0 && !all && a.people() {
+					a.note("nothing is held; sync list --runs shows the last runs")
+					return nil
+				}
 				return a.listHolds(holds, source)
 			})
 		},

@@ -269,6 +269,7 @@ func (l *Loaded) Directory(source string) (ldapsync.Config, error) {
 }
 
 func (l *LDAP) certificates(out *ldapsync.Config) error {
+	out.CAFile, out.CertFile, out.KeyFile = l.CAFile, l.CertFile, l.KeyFile
 	if l.CAFile != "" {
 		text, err := os.ReadFile(l.CAFile)
 		if err != nil {
