@@ -263,7 +263,7 @@ func (k *checker) groups(s *session, r *directory.Reading) {
 		}
 	}
 	mail := k.distribution(s)
-	says := fmt.Sprintf("%d groups; they list people %d times and each other %d times", len(r.Groups), direct, nested)
+	says := fmt.Sprintf("%d groups with %d members and %d groups in groups", len(r.Groups), direct, nested)
 	switch {
 	case len(r.Groups) == 0:
 		k.stage("groups", Bad, "no group was found", "check groups.base and groups.filter, and that "+k.cfg.bindName()+" may read there", search)

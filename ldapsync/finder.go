@@ -37,6 +37,15 @@ func (f *finder) has(id directory.EntryID) bool {
 	return ok
 }
 
+// dn is the DN of an account that was read.
+func (f *finder) dn(id directory.EntryID) string {
+	i, ok := slices.BinarySearchFunc(f.accounts, id, func(a *directory.ReadAccount, id directory.EntryID) int { return a.ID.Compare(id) })
+	if !ok {
+		return ""
+	}
+	return f.accounts[i].DN
+}
+
 func (f *finder) exactLogin(v []byte) *directory.ReadAccount {
 	f.indexLogins()
 	return f.logins[string(v)]

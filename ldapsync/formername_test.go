@@ -34,6 +34,8 @@ func newListing(attr string) *listing {
 		l.d.Add("cn="+g+","+ldaptest.Groups, "objectClass", "posixGroup", "cn", g)
 		l.means[g] = map[string]directory.EntryID{}
 	}
+	l.d.AddMember("cn=staff,"+ldaptest.Groups, attr, l.value("bob"))
+	l.means["staff"]["bob"] = directory.EntryID{} // left over: nobody
 	return l
 }
 

@@ -70,17 +70,20 @@ func (r *resolver) resolve(list []*found) error {
 		}
 		owners := old.Owners()
 		for _, name := range f.names {
-			a, passed := r.owned(f, old, owners, name)
-			if !passed {
-				var err error
-				if a, err = r.name(name, old); err != nil {
-					return r.s.fault("resolve", err)
-				}
+			a, passed, err := r.owned(f, old, owners, name)
+			if !passed && err == nil {
+				a, err = r.name(name, old)
+			}
+			if err != nil {
+				return r.s.fault("resolve", err)
 			}
 			r.add(f, name, a)
 		}
 		for _, login := range f.logins {
-			a, passed := r.owned(f, old, owners, login)
+			a, passed, err := r.owned(f, old, owners, login)
+			if err != nil {
+				return r.s.fault("resolve", err)
+			}
 			if !passed {
 				a = r.login(login)
 			}
@@ -118,26 +121,65 @@ func (r *resolver) note(format string, args ...any) {
 	}
 }
 
-// owned is the answer when the group lists the name for who had it.
-func (r *resolver) owned(f *found, old *directory.ReadGroup, owners map[string]directory.EntryID, name string) (answer, bool) {
+// owned is the answer when the group lists the name for who had it, or since
+// before anybody had it.
+func (r *resolver) owned(f *found, old *directory.ReadGroup, owners map[string]directory.EntryID, name string) (answer, bool, error) {
+	has := r.holder(f, name)
 	id, owned := r.passed.owner(old, owners, name)
-	if !owned {
-		return answer{}, false
+	if !owned && !has.IsZero() && r.passed != nil && isUnresolved(old, name) {
+		var err error
+		if owned, err = r.cameLater(has); err != nil {
+			return answer{}, false, err
+		}
 	}
-	var has directory.EntryID
-	if a := r.people.login(name); f.Logins && a != nil {
-		has = a.ID
-	} else if a, ok := r.people.exactDN([]byte(name)); ok {
-		has = a
+	switch {
+	case !owned:
+		return answer{}, false, nil
+	case has == id:
+		return answer{account: id}, true, nil
+	case !has.IsZero():
+		whom := "somebody who has another name now or is gone"
+		if id.IsZero() {
+			whom = "nobody: it did so before anybody had that name"
+		}
+		r.note("%s lists %s for %s; who has it now (%s) is not in the group by that: if it is meant, `sync settle --source %s %s --groups`, else take the name out of the group",
+			f.DN, name, whom, has, r.s.cfg.Source, has)
 	}
-	if has == id {
-		return answer{account: id}, true
+	return r.owner(id), true, nil
+}
+
+// holder is who has the name now.
+func (r *resolver) holder(f *found, name string) directory.EntryID {
+	if f.Logins {
+		if a := r.people.login(name); a != nil {
+			return a.ID
+		}
 	}
-	if !has.IsZero() {
-		r.note("%s lists %s for somebody who has another name now or is gone; who has it now (%s) is not in the group by that: if it is meant, `sync settle --source %s %s --groups`, else take the name out of the group",
-			f.DN, name, has, r.s.cfg.Source, has)
+	id, _ := r.people.exactDN([]byte(name))
+	return id
+}
+
+func isUnresolved(g *directory.ReadGroup, name string) bool {
+	_, in := slices.BinarySearch(g.Unresolved, name)
+	return in
+}
+
+// cameLater reports whether the account got its name after the last reading:
+// because it had another one, or was not there yet. One that was there and not
+// read, below another base or not to be seen, had it.
+func (r *resolver) cameLater(id directory.EntryID) (bool, error) {
+	if !r.passed.isChanged(id) {
+		return false, nil
 	}
-	return r.owner(id), true
+	if r.old.Account(id) != nil {
+		return true, nil
+	}
+	e, err := r.s.read(r.people.dn(id), "createTimestamp")
+	if err != nil || e == nil {
+		return true, err
+	}
+	made, err := generalizedTime(e.first("createtimestamp"))
+	return err != nil || made.After(r.old.Checkpoint.At.Add(-fresh)), nil
 }
 
 func (r *resolver) name(name string, old *directory.ReadGroup) (answer, error) {
@@ -155,7 +197,7 @@ func (r *resolver) name(name string, old *directory.ReadGroup) (answer, error) {
 			return answer{account: a.ID}, nil
 		}
 	}
-	if slices.Contains(old.Unresolved, name) {
+	if isUnresolved(old, name) {
 		return answer{}, nil
 	}
 	if a, known := r.looked[name]; known {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	ldaplib "github.com/go-ldap/ldap/v3"
 
@@ -329,4 +330,29 @@ func TestSlapdDynamicGroupsAreReadAndDoubted(t *testing.T) {
 	s.replace(bob, "description", "out")
 	f.whole("one fewer",
 		"doubt dyn: its list of members is another, and the group has not changed since: this looks like a change of rights; who is in it stays as it was")
+}
+
+// Invariant 9: a name was left in a group before we came, and then somebody gets it;
+// one who was there with his name, and was not read, is in the group.
+func TestSlapdANameListedBeforeItsOwnerGivesNothing(t *testing.T) {
+	s := openSlapd(t)
+	outside := s.add("uid=kim,ou=elsewhere,"+s.base, "objectClass", "inetOrgPerson", "uid", "kim", "cn", "kim", "sn", "kim")
+	s.group("staff", s.person("ada"), "uid=late,ou=people,"+s.base, outside)
+	f := s.follow(clerkReads(s), "")
+	s.person("late")
+	in := func(want ...string) {
+		t.Helper()
+		f.state = follow(t, f.c, f.state).Next
+		var got []string
+		for _, m := range f.state.Members(f.state.Groups[0].ID) {
+			got = append(got, f.state.Account(m.Account).Login)
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("in the group are %q, want %q", got, want)
+		}
+	}
+	in("ada")
+	f.c.Users.Base = s.base                                  // now kim is read, too
+	f.state.Checkpoint.At = time.Now().Add(10 * time.Minute) // and was made long before
+	in("ada", "kim")
 }

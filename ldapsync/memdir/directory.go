@@ -31,6 +31,7 @@ type Entry struct {
 	Names []string // of Attrs, in order
 	Attrs map[string][]string
 	CSN   int // of its last change
+	Born  int // the CSN that made it
 }
 
 // Values are the values of an attribute, by a name in any case.
@@ -152,6 +153,7 @@ func (d *Directory) Add(dn string, attrs ...string) directory.EntryID {
 		e.set(attrs[i], append(slices.Clone(e.Attrs[attrs[i]]), attrs[i+1]))
 	}
 	d.touch(e)
+	e.Born = e.CSN
 	d.entries = append(d.entries, e)
 	d.byKey[key(dn)] = e
 	return e.ID

@@ -29,10 +29,13 @@ func (s *Server) values(e *Entry, name string) []string {
 	if e.ID.IsZero() {
 		return e.Values(name)
 	}
-	changed := Epoch.Add(time.Duration(e.CSN) * time.Second).Format(stampLayout + "Z")
+	at := func(csn int) string { return Epoch.Add(time.Duration(csn) * time.Second).Format(stampLayout + "Z") }
+	changed := at(e.CSN)
 	switch lower := strings.ToLower(name); {
 	case lower == "modifytimestamp":
 		return []string{changed}
+	case lower == "createtimestamp":
+		return []string{at(e.Born)}
 	case lower == "entryuuid" && (s.Kind == OpenLDAP || s.Kind == Generic):
 		return []string{e.ID.String()}
 	case lower == "entrycsn" && s.Kind == OpenLDAP:
