@@ -243,7 +243,7 @@ func (w *Worker) Plan(ctx context.Context, o RunOptions) (*provision.Reconciled,
 
 // Settle decides the conflict of an entry; the next run creates it, with groups in
 // those that list its name for who had it before, which are returned.
-func (w *Worker) Settle(ctx context.Context, id directory.EntryID, groups bool) ([]string, error) {
+func (w *Worker) Settle(ctx context.Context, by store.By, id directory.EntryID, groups bool) ([]string, error) {
 	w.busy.Lock()
 	defer w.busy.Unlock()
 	ctx, lease, release, err := w.lead(ctx)
@@ -251,7 +251,8 @@ func (w *Worker) Settle(ctx context.Context, id directory.EntryID, groups bool) 
 		return nil, err
 	}
 	defer release()
-	return w.engine.Settle(ctx, lease, w.cfg.Source, id, groups)
+	by.Lease = &lease
+	return w.engine.Settle(ctx, by, w.cfg.Source, id, groups)
 }
 
 func (w *Worker) approve(ctx context.Context, by store.By, hash string) error {

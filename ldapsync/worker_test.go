@@ -175,7 +175,7 @@ func TestANameThatPassesGivesNothing(t *testing.T) {
 		if !strings.Contains(strings.Join(p.Notes, "\n"), "settle --source corp "+d.Entry(bob).ID.String()+" --groups") {
 			t.Errorf("the report does not say what to do: %q", p.Notes)
 		}
-		in, err := o.w.Settle(o.ctx, d.Entry(bob).ID, true)
+		in, err := o.w.Settle(o.ctx, person, d.Entry(bob).ID, true)
 		o.must(err)
 		if !slices.Equal(in, []string{"g1", "owners"}) {
 			t.Errorf("settled in %q", in)
@@ -183,7 +183,7 @@ func TestANameThatPassesGivesNothing(t *testing.T) {
 		want("it is settled", "ada, bob, cy, g1 has ada, g1 has bob, g1 has cy, owners has ada, owners has bob")
 		o.run(provision.SyncUnchanged)
 		for _, groups := range []bool{false, true} {
-			if _, err := o.w.Settle(o.ctx, d.Entry(bob).ID, groups); err == nil {
+			if _, err := o.w.Settle(o.ctx, person, d.Entry(bob).ID, groups); err == nil {
 				t.Errorf("settled once more, groups %v", groups)
 			}
 		}
@@ -238,7 +238,7 @@ func (o *office) settle() {
 	n := 0
 	for _, a := range k.State().Accounts {
 		if !a.Conflict.IsZero() {
-			_, err := o.w.Settle(o.ctx, a.ID, false)
+			_, err := o.w.Settle(o.ctx, person, a.ID, false)
 			o.must(err)
 			n++
 		}

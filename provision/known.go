@@ -248,8 +248,8 @@ func adoptAccount(id directory.EntryID, a directory.Account) *directory.ReadAcco
 // Settle decides the conflict of an entry: the next run creates it as an account
 // of its own, which inherits nothing. With groups it takes over the names that
 // groups list for who had them before; the next run then reads everything. It
-// returns the names of these groups.
-func (e *Engine) Settle(ctx context.Context, lease store.Lease, source string, id directory.EntryID, groups bool) ([]string, error) {
+// returns the names of these groups. by must carry the source's lease.
+func (e *Engine) Settle(ctx context.Context, by store.By, source string, id directory.EntryID, groups bool) ([]string, error) {
 	k, err := e.Known(ctx, source)
 	if err != nil {
 		return nil, err
@@ -274,17 +274,26 @@ func (e *Engine) Settle(ctx context.Context, lease store.Lease, source string, i
 	case len(entries) == 0:
 		return nil, &InvalidError{Says: fmt.Sprintf("entry %s of %s is in no conflict; `grantbridge sync show --source %s` lists those that are", id, source, source)}
 	}
-	return names, e.saveState(ctx, lease, k, k.saved, k.torn || len(names) > 0, slices.Values(entries))
+	st, err := k.stateToSave(k.saved, k.torn || len(names) > 0)
+	if err == nil {
+		_, err = e.do(ctx, by, &store.SettleEntry{State: st, Entries: entries, Entry: id.String(), Groups: names})
+	}
+	return names, err
+}
+
+// stateToSave is st without its entries, as the store keeps it.
+func (k *Known) stateToSave(st directory.State, applying bool) (store.ReadState, error) {
+	checkpoint, err := json.Marshal(savedCheckpoint{st.Checkpoint, st.Depth})
+	return store.ReadState{Source: k.source, Checkpoint: checkpoint, Applying: applying}, err
 }
 
 // saveState keeps the checkpoint of st and the entries.
 func (e *Engine) saveState(ctx context.Context, lease store.Lease, k *Known, st directory.State, applying bool, entries iter.Seq[store.ReadEntry]) error {
-	checkpoint, err := json.Marshal(savedCheckpoint{st.Checkpoint, st.Depth})
+	saved, err := k.stateToSave(st, applying)
 	if err != nil {
 		return err
 	}
-	err = e.st.SaveReadState(ctx, lease, store.ReadState{Source: k.source, Checkpoint: checkpoint, Applying: applying}, entries)
-	if err != nil {
+	if err := e.st.SaveReadState(ctx, lease, saved, entries); err != nil {
 		return fmt.Errorf("keep what was read of %s: %w", k.source, err)
 	}
 	return nil

@@ -203,7 +203,7 @@ func TestAReCreatedAccountIsNoHeir(t *testing.T) {
 		if out := c.sync(provision.SyncUnchanged); len(out.Conflicts) != 1 {
 			c.t.Errorf("the conflict is not shown any more: %+v", out.Conflicts)
 		}
-		_, err = c.e.Settle(c.ctx, c.lease(), "corp", again, false)
+		_, err = c.e.Settle(c.ctx, c.by(c.lease()), "corp", again, false)
 		c.must(err)
 		c.sync(provision.SyncApplied)
 		c.must(c.e.Sync(c.ctx, 0))

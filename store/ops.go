@@ -54,6 +54,8 @@ func start(op Op) (work, error) {
 		return &putHold{op: op}, nil
 	case *SettleHold:
 		return &settleHold{op: op}, nil
+	case *SettleEntry:
+		return &settleEntry{op: op}, nil
 	}
 	return nil, fmt.Errorf("no operation %T", op)
 }

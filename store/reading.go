@@ -11,8 +11,9 @@ import (
 )
 
 // What was last believed of a directory, and the reports of its runs, are side
-// state: no revision, no audit entry. What follows from it for anybody's access
-// stands in accounts, groups and members, and is audited there.
+// state: no revision, no audit entry, but for what an administrator decides
+// (SettleEntry). What follows from it for anybody's access stands in accounts,
+// groups and members, and is audited there.
 
 // ReadState is how far the reading of a source's directory has come.
 type ReadState struct {
@@ -56,11 +57,15 @@ func (s *Store) SaveReadState(ctx context.Context, l Lease, st ReadState, entrie
 		}
 		some, size = append(some, e), size+len(e.Body)
 	}
-	return s.underLease(ctx, l, append(entryStmts(st.Source, some), stmt{text: `
+	return s.underLease(ctx, l, append(entryStmts(st.Source, some), readStateStmt(st))...)
+}
+
+func readStateStmt(st ReadState) stmt {
+	return stmt{text: `
 		INSERT INTO ldap_sources (source, checkpoint, applying, version) VALUES ($1, $2, $3, 1)
 		ON CONFLICT (source) DO UPDATE SET checkpoint = excluded.checkpoint, applying = excluded.applying,
 			version = ldap_sources.version + 1`,
-		args: []any{st.Source, string(st.Checkpoint), bit(st.Applying)}})...)
+		args: []any{st.Source, string(st.Checkpoint), bit(st.Applying)}}
 }
 
 func entryStmts(source string, entries []ReadEntry) (out []stmt) {

@@ -205,7 +205,7 @@ func (a *app) syncSettleCommand() *cobra.Command {
 				return usage("%v", err)
 			}
 			return a.withWorker(c.Context(), source, func(_ *bridge, w *ldapsync.Worker, source string) error {
-				in, err := w.Settle(c.Context(), id, groups)
+				in, err := w.Settle(c.Context(), a.by(), id, groups)
 				if err != nil {
 					return err
 				}

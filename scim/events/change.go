@@ -65,6 +65,8 @@ var untold = map[string]string{
 	"scim-token.revoke": "a credential of the door itself",
 	"hold.put":          "a plan changes nothing",
 	"hold.settle":       "a plan changes nothing; what it does has entries of its own",
+	"session.revoke":    "not a resource of SCIM",
+	"entry.settle":      "the next run does it, with entries of its own",
 }
 
 // changes is what an entry tells. It is pure: the same entry always tells the

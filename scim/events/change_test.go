@@ -100,7 +100,7 @@ func TestEveryActionIsToldOrNot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`"((?:user|group|person|source|site|mapping|manual|token|scim-token|hold)\.[a-z]+)"`).FindAllSubmatch(text, -1) {
+		for _, m := range regexp.MustCompile(`"((?:user|group|person|source|site|mapping|manual|token|scim-token|hold|entry|session)\.[a-z]+)"`).FindAllSubmatch(text, -1) {
 			seen[string(m[1])] = true
 		}
 	}

@@ -102,6 +102,25 @@ func readState(k Kit, _ *Clock) {
 	if k.Head() != head {
 		k.T.Errorf("side state made revision %d", k.Head())
 	}
+	settle := &store.SettleEntry{State: store.ReadState{Source: "corp", Checkpoint: []byte(`{"c":3}`), Applying: true}, Entry: "00002", Groups: []string{"staff"},
+		Entries: []store.ReadEntry{{ID: "00002", Body: []byte(`{"settled":1}`)}}}
+	for _, l := range []store.Lease{old, lease} {
+		_, err := k.S.Do(ctx, store.By{Actor: "cli:root", Via: "cli", Reason: "known to me", Lease: &l}, settle)
+		if fenced := errors.Is(err, store.ErrFenced); fenced != (l == old) || err != nil && !fenced {
+			k.T.Errorf("settled under lease %d: %v", l.Epoch, err)
+		}
+	}
+	if k.Head() != head+1 {
+		k.T.Errorf("who settled an entry does not stand in the chain")
+	}
+	k.Read(func(v *store.View) error {
+		st, err := v.ReadState(ctx, "corp")
+		account, aerr := v.ReadAccount(ctx, "corp", "00002")
+		if string(st.Checkpoint) != `{"c":3}` || !st.Applying || st.Version != 4 || string(account.Body) != `{"settled":1}` {
+			k.T.Errorf("got %+v and the account %+v", st, account)
+		}
+		return errors.Join(err, aerr)
+	})
 }
 
 func runs(k Kit, c *Clock) {
