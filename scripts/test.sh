@@ -35,11 +35,15 @@ if [ "${GRANTBRIDGE_ALL:-}" = 1 ]; then
 	samba=$(scripts/samba.sh)
 	timeout=80m # the seeded faults alone took 25 minutes on a busy machine
 fi
+install() {
+	DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" >&2
+}
 for program in curl nginx caddy chromium; do
-	if ! PATH=$PATH:/usr/sbin command -v $program >/dev/null; then
-		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=600 $program >&2
-	fi
+	PATH=$PATH:/usr/sbin command -v $program >/dev/null || install $program
 done
+case ${GOTESTFLAGS:-} in
+*-race*) command -v gcc >/dev/null || install gcc libc6-dev ;; # it is linked with C
+esac
 
 # GRANTBRIDGE_REQUIRE_SERVERS makes a test that misses its server fail; without
 # it, it skips.
