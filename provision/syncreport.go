@@ -34,7 +34,9 @@ type SyncReport struct {
 
 	// Cause says why a run failed: the stage of the fault (connect, tls, bind,
 	// users, …), unproven, taken_over or store. Limits are those that hold a plan.
+	// Stop: an administrator must change something; it is not tried again soon.
 	Cause  string   `json:"cause,omitempty"`
+	Stop   bool     `json:"stop,omitempty"`
 	Limits []string `json:"limits,omitempty"`
 
 	Effect Effect `json:"effect"`
