@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	ldaplib "github.com/go-ldap/ldap/v3"
+
 	"grantbridge/directory"
 )
 
@@ -138,7 +140,52 @@ func (r *reading) reconsider(list *groups) error {
 			again = append(again, g.ID)
 		}
 	}
+	if r.out.Linked {
+		more, err := r.listing(list)
+		if err != nil {
+			return err
+		}
+		again = append(again, more...)
+		slices.SortFunc(again, directory.EntryID.Compare)
+		again = slices.Compact(again)
+	}
 	return r.fetch(scope{"groups", r.s.cfg.Groups.Base, r.s.cfg.Groups.Filter}, again, list, list.attributes())
+}
+
+// listing asks for the known groups that list somebody who came and were not read.
+// Active Directory writes a new name into the groups of whom it is moved to, and
+// their uSNChanged stays: without, who is moved into what is read would be in no
+// group until everything is read.
+func (r *reading) listing(list *groups) ([]directory.EntryID, error) {
+	var came []string
+	for _, a := range r.out.Accounts {
+		if r.old.Account(a.ID) == nil {
+			came = append(came, a.DN)
+		}
+	}
+	read := map[directory.EntryID]bool{}
+	for _, f := range list.list {
+		if read[f.ID] = true; r.old.Group(f.ID) == nil {
+			came = append(came, f.DN)
+		}
+	}
+	var out []directory.EntryID
+	for batch := range slices.Chunk(came, confirmBatch) {
+		any := ""
+		for _, dn := range batch {
+			any += "(member=" + ldaplib.EscapeFilter(dn) + ")"
+		}
+		got, err := r.s.ids(query{name: "groups", base: r.s.cfg.Groups.Base, filter: "(&" + r.s.cfg.Groups.Filter + "(|" + any + "))"})
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range keys(got) {
+			if !read[id] && r.old.Group(id) != nil {
+				out = append(out, id)
+			}
+		}
+	}
+	return out, nil
 }
 
 // fetch adds the entries with the ids to what a collector has. The collector
@@ -161,11 +208,12 @@ func (r *reading) fetch(in scope, list []directory.EntryID, to collector, attrs 
 	return nil
 }
 
-// explicit adds that the server itself says that these are gone.
-func (r *reading) explicit(ids []directory.EntryID) {
+// explicit adds that the server itself says that these are gone, and where those
+// are that only left what is read.
+func (r *reading) explicit(ids []directory.EntryID, now map[directory.EntryID]string) {
 	for _, id := range ids {
 		if r.old.Account(id) != nil || r.old.Group(id) != nil {
-			r.out.Gone = append(r.out.Gone, directory.Gone{ID: id, Evidence: directory.Explicit})
+			r.out.Gone = append(r.out.Gone, directory.Gone{ID: id, Evidence: directory.Explicit, MovedTo: now[id]})
 		}
 	}
 }

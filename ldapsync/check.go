@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func (k *checker) connect(ctx context.Context) *session {
 			k.stage("connect "+server, Bad, e.Stage+": "+e.Err.Error(), e.advice(), "")
 		case first == nil:
 			first = s
-			k.stage("connect "+server, Good, "connected, "+secured(server, k.cfg)+", bound as "+k.cfg.bindName(), "", "")
+			k.stage("connect "+server, Good, "connected, "+s.secured()+", bound as "+k.cfg.bindName(), "", "")
 		default:
 			s.close()
 			k.stage("connect "+server, Good, "connected and bound; it is the next when the first fails", "", "")
@@ -121,14 +122,15 @@ func asError(err error) *Error {
 	return &Error{Stage: "connect", Err: err}
 }
 
-func secured(server string, c *Config) string {
+func (s *session) secured() string {
+	_, encrypted := s.tap.Conn.(*tls.Conn)
 	switch {
-	case strings.HasPrefix(server, "ldapi:"):
+	case strings.HasPrefix(s.server, "ldapi:"):
 		return "over a local socket"
-	case strings.HasPrefix(server, "ldaps:"):
-		return "encrypted"
-	case c.Plaintext:
+	case !encrypted:
 		return "NOT encrypted"
+	case strings.HasPrefix(s.server, "ldaps:"):
+		return "encrypted"
 	}
 	return "encrypted by StartTLS"
 }

@@ -37,7 +37,9 @@ func TestCheckNamesTheStageThatFails(t *testing.T) {
 		stage string
 		says  string
 	}{
-		"an empty base":        {func(s *ldaptest.Server, c *Config) { c.Users.Base = "ou=none," + ldaptest.Suffix }, "users failed", "there is no such entry"},
+		"an empty base":        {func(s *ldaptest.Server, c *Config) { c.Users.Base = "ou=none," + ldaptest.Suffix }, "users failed", "check users.base"},
+		"an empty group base":  {func(s *ldaptest.Server, c *Config) { c.Groups.Base = "ou=none," + ldaptest.Suffix }, "groups failed", "check groups.base"},
+		"TLS on a plain port":  {func(s *ldaptest.Server, c *Config) { c.Servers = []string{"ldaps://dc1"} }, "connect ldaps://dc1 failed", "as 636"},
 		"a base of others":     {func(s *ldaptest.Server, c *Config) { c.Users.Base = ldaptest.Groups }, "users failed", "users.base"},
 		"hidden members":       {func(s *ldaptest.Server, c *Config) { s.Hidden = map[string]bool{"member": true} }, "groups failed", "member"},
 		"hidden ids":           {func(s *ldaptest.Server, c *Config) { s.Hidden = map[string]bool{"entryuuid": true} }, "proof failed", ""},
@@ -57,6 +59,20 @@ func TestCheckNamesTheStageThatFails(t *testing.T) {
 		if i < 0 || !strings.Contains(r.Stages[i].Do, c.says) {
 			t.Errorf("%s: %v, want %s with %q: %+v", name, verdicts(r), c.stage, c.says, r.Stages)
 		}
+	}
+}
+
+// A server on this machine may be asked without TLS, and then it is said.
+func TestCheckSaysThatNothingIsEncrypted(t *testing.T) {
+	s := serve(t, small(), ldaptest.OpenLDAP)
+	url, err := s.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config(s)
+	c.Servers, c.Dial, c.Plaintext = []string{url}, nil, false
+	if r := Check(t.Context(), c); !r.Trusted || !strings.Contains(r.Stages[0].Says, "NOT encrypted") {
+		t.Errorf("%+v", r.Stages)
 	}
 }
 

@@ -43,6 +43,20 @@ func (c *ids) entry(e *entry) error {
 	return nil
 }
 
+// ids asks for the ids and DNs of what a proven search finds.
+func (s *session) ids(q query) (map[directory.EntryID]string, error) {
+	got := s.newIDs()
+	q.attrs = []string{s.p.id}
+	leg, err := s.pages(q, got)
+	if err != nil {
+		return nil, err
+	}
+	if proof := directory.Prove(leg); !proof.Complete() {
+		return nil, s.fault(q.name, &directory.UnprovenError{Leg: q.name, Why: proof.Why()})
+	}
+	return got.dn, nil
+}
+
 // scope is where a kind of entry is looked for.
 type scope struct{ name, base, filter string }
 

@@ -75,6 +75,17 @@ func TestANegativeSerialNumberIsSaidInWords(t *testing.T) {
 	}
 }
 
+// A server that ends the connection while TLS is agreed on may be one that starts
+// again: it is no fault that waits for an administrator.
+func TestAHandshakeThatIsCutIsTriedAgain(t *testing.T) {
+	c := config(serve(t, small(), ldaptest.OpenLDAP))
+	c.Servers = []string{"ldaps://dc1"}
+	_, err := try(c, directory.State{})
+	if e, ok := errors.AsType[*Error](err); !ok || e.Stage != "tls" || e.Next() != Retry {
+		t.Errorf("%v", err)
+	}
+}
+
 // What somebody puts behind the answer to StartTLS, in the same packet, is no LDAP
 // (CVE-2011-0411 was this in SMTP): it spoils the handshake, and nothing is read.
 func TestWhatFollowsTheAnswerToStartTLSIsNotRead(t *testing.T) {

@@ -2,9 +2,11 @@ package ldapsync
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"regexp"
@@ -76,7 +78,13 @@ func resultCode(err error) int {
 
 func isNetwork(err error) bool {
 	var n net.Error
-	return errors.As(err, &n) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	return errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// isAlert reports whether the server spoke TLS, and said no.
+func isAlert(err error) bool {
+	var n *net.OpError
+	return errors.As(err, &n) && n.Op == "remote error"
 }
 
 // adCode is Active Directory's own code in a bind's diagnostic text.
@@ -93,6 +101,7 @@ func (e *Error) Words() string {
 	text := e.Err.Error()
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
+	var noTLS tls.RecordHeaderError
 	if k, ok := errors.AsType[*kerberos.Error](e.Err); ok {
 		return k.Words()
 	}
@@ -105,6 +114,8 @@ func (e *Error) Words() string {
 		return "the server's certificate is signed by nobody we trust: give ca_file the certificate of its authority"
 	case errors.As(e.Err, &host):
 		return fmt.Sprintf("the server's certificate is for another name: %v", host)
+	case e.Stage == "tls" && (isNetwork(e.Err) && !isAlert(e.Err) || errors.As(e.Err, &noTLS)):
+		return fmt.Sprintf("%s did not agree on TLS (%v): ldaps:// is for a port that begins with it, as 636; for one with StartTLS, as 389, write ldap://", e.Server, e.Err)
 	case errors.Is(e.Err, ErrPlaintext), errors.Is(e.Err, ErrUnprotected):
 		return e.Err.Error()
 	case errors.Is(e.Err, ErrTooLong):
@@ -120,13 +131,21 @@ func (e *Error) Words() string {
 	case code == ldaplib.LDAPResultInsufficientAccessRights:
 		return "the account that reads may not do that: give it the right to read below the bases (" + text + ")"
 	case code == ldaplib.LDAPResultNoSuchObject:
-		return "there is no such entry, or the account that reads may not see it: check base (" + text + ")"
+		return "there is no such entry, or the account that reads may not see it: check " + e.base() + " (" + text + ")"
 	case code == ldaplib.LDAPResultSizeLimitExceeded, code == ldaplib.LDAPResultAdminLimitExceeded:
 		return "the server hands out no more entries: raise the size limit for bind_dn (OpenLDAP: limits dn.exact=… size=unlimited)"
 	case e.Next() == Retry:
 		return fmt.Sprintf("the directory did not answer whole; nothing was changed, it is tried again (%v)", e.Err)
 	}
 	return text
+}
+
+// base is the setting that says where the search began.
+func (e *Error) base() string {
+	if e.Stage == "users" || e.Stage == "groups" {
+		return e.Stage + ".base"
+	}
+	return "users.base and groups.base"
 }
 
 // advice is what to do, where what is wrong has been said.

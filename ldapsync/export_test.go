@@ -1,6 +1,9 @@
 package ldapsync
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // Real is a place in a real directory server, for tests of the whole worker.
 type Real struct {
@@ -31,6 +34,10 @@ func (s Real) Person(login string) string                  { return s.person(log
 func (s Real) Group(name string, members ...string) string { return s.group(name, members...) }
 func (s Real) Replace(dn, attribute string, values ...string) {
 	s.at().replace(dn, attribute, values...)
+}
+func (s Real) Move(dn, above string) string {
+	rdn, _, _ := strings.Cut(dn, ",")
+	return s.at().rename(dn, rdn, above+","+s.at().base)
 }
 func (s Real) Disable(dn string)   { s.disable(dn) }
 func (s Real) Enable(dn string)    { s.enable(dn) }

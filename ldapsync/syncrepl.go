@@ -3,6 +3,8 @@ package ldapsync
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	ldaplib "github.com/go-ldap/ldap/v3"
 
@@ -129,8 +131,24 @@ func (f *syncFeed) refresh(q query, run *refresh, cookie *[]byte, known int) (di
 	if len(done.Cookie) > 0 { // OpenLDAP leaves it out when nothing changed
 		*cookie = done.Cookie
 	}
-	f.r.explicit(run.deleted)
-	return leg, nil
+	return leg, f.deleted(q.base, run.deleted)
+}
+
+// deleted adds the known ones among those that the server says are deleted. RFC
+// 4533 says it also of an entry that was moved out of the base or fits the filter
+// no more, so each is asked for in the whole directory, as a full reading does.
+func (f *syncFeed) deleted(base string, ids []directory.EntryID) error {
+	s, now := f.r.s, map[directory.EntryID]string{}
+	ids = slices.DeleteFunc(ids, func(id directory.EntryID) bool { return f.r.old.Account(id) == nil && f.r.old.Group(id) == nil })
+	for batch := range slices.Chunk(ids, confirmBatch) {
+		there, err := s.byIDs(scope{"deleted", s.context(base), "(objectClass=*)"}, batch)
+		if err != nil {
+			return err
+		}
+		maps.Copy(now, there)
+	}
+	f.r.explicit(ids, now)
+	return nil
 }
 
 // refresh is what a refresh says beside the entries.

@@ -59,7 +59,7 @@ func (f *usnFeed) rest(people *people, list *groups) error {
 	if err != nil {
 		return err
 	}
-	r.explicit(keys(dead))
+	r.explicit(keys(dead), nil)
 	return nil
 }
 
@@ -91,14 +91,5 @@ func (f *usnFeed) left(changed map[directory.EntryID]string, read map[directory.
 }
 
 func (f *usnFeed) ids(base, filter string, controls ...ldaplib.Control) (map[directory.EntryID]string, error) {
-	s := f.r.s
-	got := s.newIDs()
-	leg, err := s.pages(query{name: "changes", base: base, filter: filter, attrs: []string{s.p.id}, controls: controls}, got)
-	if err != nil {
-		return nil, err
-	}
-	if proof := directory.Prove(leg); !proof.Complete() {
-		return nil, s.fault("changes", &directory.UnprovenError{Leg: "changes", Why: proof.Why()})
-	}
-	return got.dn, nil
+	return f.r.s.ids(query{name: "changes", base: base, filter: filter, controls: controls})
 }

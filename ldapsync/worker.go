@@ -86,8 +86,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.engine.Approves(w.cfg.Source, w.approve)
 	defer w.engine.Approves(w.cfg.Source, nil)
 	failures := 0
-	for {
-		pause := w.untilDue(ctx)
+	for tried := false; ; tried = true {
+		pause := w.untilDue(ctx, tried)
 		if pause <= 0 {
 			pause, failures = w.turn(ctx, failures)
 		}
@@ -105,10 +105,17 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // untilDue is how long it is until the next run, of whatever process, is due: at
-// once when one died while it applied.
-func (w *Worker) untilDue(ctx context.Context) time.Duration {
+// once when one died while it applied. What only an administrator can correct is
+// tried by a worker that begins, which may have what was corrected, and then by one
+// of all of them once in a stopPause; a run that succeeded in between ends that.
+func (w *Worker) untilDue(ctx context.Context, tried bool) time.Duration {
 	last, err := w.engine.Reports(ctx, w.cfg.Source, 1)
-	if err != nil || len(last) == 0 || last[0].State == provision.SyncFailed {
+	switch {
+	case err != nil || len(last) == 0:
+		return 0
+	case last[0].State == provision.SyncFailed && last[0].Stop && tried:
+		return min(last[0].Ended.Add(max(stopPause, w.o.Interval)).Sub(w.cfg.Now()), w.o.Interval)
+	case last[0].State == provision.SyncFailed:
 		return 0
 	}
 	if half, err := w.engine.HalfApplied(ctx, w.cfg.Source); err != nil || half {
@@ -129,7 +136,7 @@ func (w *Worker) turn(ctx context.Context, failures int) (pause time.Duration, f
 	case errors.Is(err, ErrBusy):
 		return jitter(leaseTime), 0
 	case fault != nil && fault.Next() == Stop:
-		return max(stopPause, w.o.Interval), failures + 1
+		return jitter(w.o.Interval), failures + 1 // then untilDue says how long
 	}
 	wait := min(time.Second<<min(failures, 10), longestWait, w.o.Interval)
 	return mathrand.N(wait) + time.Second, failures + 1
@@ -303,7 +310,7 @@ func (w *Worker) failed(err error) *provision.SyncReport {
 	unproven, isUnproven := errors.AsType[*directory.UnprovenError](err)
 	switch {
 	case isFault:
-		p.Server, p.Cause = fault.Server, fault.Stage
+		p.Server, p.Cause, p.Stop = fault.Server, fault.Stage, fault.Next() == Stop
 		p.Says = []string{fault.Words()}
 	case isUnproven:
 		p.Cause = "unproven"
@@ -319,6 +326,9 @@ func (w *Worker) failed(err error) *provision.SyncReport {
 	}
 	p.Says = append(p.Says, "the run is held back: nothing was changed")
 	p.Next = []string{fmt.Sprintf("see what the directory shows us: grantbridge ldap check --source %s", w.cfg.Source)}
+	if p.Stop {
+		p.Next = append(p.Next, fmt.Sprintf("when it is corrected: grantbridge sync run --source %s; serve does not try again by itself for an hour", w.cfg.Source))
+	}
 	return p
 }
 

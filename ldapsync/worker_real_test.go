@@ -120,6 +120,38 @@ func TestAServersMassRemovalAndMassElevationAreHeld(t *testing.T) {
 	})
 }
 
+// Who is moved out of what is read and back is the same person, in his groups, and
+// it makes no difference whether everything was read between.
+func TestWhoComesBackIntoWhatIsReadIsWhoHeWas(t *testing.T) {
+	eachCompany(t, func(t *testing.T, c company) {
+		config := c.s.Config()
+		config.Users.Base = "ou=people," + config.Users.Base
+		c.w = c.reads(config)
+		if _, err := c.w.Once(c.ctx, person, ldapsync.RunOptions{}); err != nil { // who reads may be among the people
+			t.Fatal(err)
+		}
+		before, dn := c.picture(), c.people[3]
+		for _, full := range []bool{false, true} {
+			dn = c.s.Move(dn, "ou=elsewhere")
+			if n := c.run(provision.SyncApplied).Counts; n.Deactivated != 1 || n.Deleted != 0 {
+				t.Errorf("moved out: %s", n)
+			}
+			if full {
+				if _, err := c.w.Once(c.ctx, person, ldapsync.RunOptions{Full: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dn = c.s.Move(dn, "ou=people")
+			if p := c.run(provision.SyncApplied); p.Mode == string(ldapsync.ModeFull) || p.Counts.Reactivated != 1 || p.Counts.Created != 0 {
+				t.Errorf("moved back: %s reading, %s", p.Mode, p.Counts)
+			}
+			if got := c.picture(); got != before {
+				t.Errorf("everything read between: %v; got\n%s\nwant\n%s", full, got, before)
+			}
+		}
+	})
+}
+
 // The accidents of others: who reads has another password, or the server is away,
 // or hides who is in a group. Nobody suffers.
 func TestAServerInTroubleChangesNothing(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"grantbridge/directory"
@@ -34,7 +35,9 @@ type SyncReport struct {
 
 	// Cause says why a run failed: the stage of the fault (connect, tls, bind,
 	// users, …), unproven, taken_over or store. Limits are those that hold a plan.
+	// Stop: an administrator must change something; it is not tried again soon.
 	Cause  string   `json:"cause,omitempty"`
+	Stop   bool     `json:"stop,omitempty"`
 	Limits []string `json:"limits,omitempty"`
 
 	Effect Effect `json:"effect"`
@@ -58,6 +61,12 @@ type Effect struct {
 	Up   int `json:"up"`
 	Down int `json:"down"`
 	Lose int `json:"lose"`
+}
+
+// String says what is not zero.
+func (f Effect) String() string {
+	return counted(count{f.Gain, "person gets access", "people get access"}, count{f.Up, "goes up", "go up"},
+		count{f.Down, "goes down", "go down"}, count{f.Lose, "person loses all access", "people lose all access"})
 }
 
 const (
@@ -121,6 +130,9 @@ func (p *SyncReport) describe(out *Reconciled) {
 		say("%d accounts and %d groups; nothing has changed", p.Accounts, p.Groups)
 	case SyncApplied:
 		say("applied: %s", p.Counts)
+		if p.Effect != (Effect{}) {
+			say("%s", p.Effect)
+		}
 	case SyncPlanned:
 		say("would change: %s", p.Counts)
 	case SyncHeld:
@@ -136,7 +148,7 @@ func (p *SyncReport) describe(out *Reconciled) {
 		next("if it is a fault, correct it in the directory; the next run then closes the plan")
 	}
 	if p.ConflictCount > 0 {
-		say("%s have the name of another account and get nothing until somebody decides", plural(p.ConflictCount, "new account", "new accounts"))
+		say("%s the name of another account and nothing until somebody decides", plural(p.ConflictCount, "new account has", "new accounts have"))
 		next("if it is to be a person of its own, who inherits nothing: grantbridge sync settle --source %s ENTRY", p.Source)
 	}
 	if p.DoubtCount > 0 {
@@ -157,27 +169,29 @@ func plural(n int, one, many string) string {
 
 // String says what is not zero.
 func (c SyncCounts) String() string {
-	var out string
-	for _, f := range []struct {
-		n         int
-		one, many string
-	}{
-		{c.Created, "account created", "accounts created"}, {c.Edited, "edited", "edited"}, {c.Deactivated, "deactivated", "deactivated"},
-		{c.Reactivated, "reactivated", "reactivated"}, {c.Deleted, "deleted", "deleted"}, {c.GroupsCreated, "group created", "groups created"},
-		{c.GroupsEdited, "group edited", "groups edited"}, {c.GroupsDeleted, "group deleted", "groups deleted"},
-		{c.Joined, "membership gained", "memberships gained"}, {c.Left, "membership ended", "memberships ended"},
-	} {
-		if f.n > 0 {
-			if out != "" {
-				out += ", "
-			}
-			out += plural(f.n, f.one, f.many)
+	return counted(
+		count{c.Created, "account created", "accounts created"}, count{c.Edited, "edited", "edited"}, count{c.Deactivated, "deactivated", "deactivated"},
+		count{c.Reactivated, "reactivated", "reactivated"}, count{c.Deleted, "deleted", "deleted"}, count{c.GroupsCreated, "group created", "groups created"},
+		count{c.GroupsEdited, "group edited", "groups edited"}, count{c.GroupsDeleted, "group deleted", "groups deleted"},
+		count{c.Joined, "membership gained", "memberships gained"}, count{c.Left, "membership ended", "memberships ended"})
+}
+
+type count struct {
+	n         int
+	one, many string
+}
+
+func counted(all ...count) string {
+	var out []string
+	for _, c := range all {
+		if c.n > 0 {
+			out = append(out, plural(c.n, c.one, c.many))
 		}
 	}
-	if out == "" {
+	if len(out) == 0 {
 		return "nothing"
 	}
-	return out
+	return strings.Join(out, ", ")
 }
 
 // KeepReport keeps a report, and of its source the last fifty. Runs in a row
