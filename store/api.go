@@ -113,8 +113,12 @@ type Source struct {
 // PutSource makes the source be as given.
 type PutSource struct{ Source Source }
 
-// PutSites makes the sites be as given; others stay. A taken slug is a UniqueError.
-type PutSites struct{ Sites []access.Site }
+// PutSites makes the sites be as given; others stay. A taken slug is a
+// UniqueError. Guard is as in SetMapping; it is not asked when nothing changes.
+type PutSites struct {
+	Sites []access.Site
+	Guard func(ctx context.Context, revision int64) error
+}
 
 // RemoveSite removes a site from the catalogue.
 type RemoveSite struct{ ID access.SiteID }
@@ -316,12 +320,12 @@ type RevokeSCIMToken struct{ ID int64 }
 // Hold is a plan that a guard held, bound to its hash.
 type Hold struct {
 	ID      int64
-	Kind    string // "mapping", "ldap"
+	Kind    string // "mapping", "sites", "ldap"
 	Source  string
 	Base    int64  // the revision that it was made on
 	Hash    string // of the plan
 	Plan    []byte // JSON, for showing
-	Payload []byte // what applying it needs: the mapping's text
+	Payload []byte // what applying it needs: the mapping's text, or the sites
 	Says    []string
 	State   string // held, applied, discarded, superseded
 	Created time.Time
