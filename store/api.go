@@ -438,13 +438,17 @@ type AuditQuery struct {
 
 // VerifyReport says what Verify found.
 type VerifyReport struct {
-	Entries     int64  `json:"entries"`
-	Checkpoints int    `json:"checkpoints"`
-	Erased      int64  `json:"erased,omitempty"` // entries whose body was erased
-	FirstErased int64  `json:"first_erased,omitempty"`
-	Revision    int64  `json:"revision"`
-	Head        string `json:"head"` // the hash of the last entry
-	// Broken, when not empty, says at which revision the chain breaks and how.
+	Entries     int64 `json:"entries"`
+	Checkpoints int   `json:"checkpoints"`
+	Erased      int64 `json:"erased,omitempty"` // entries whose body was erased
+	FirstErased int64 `json:"first_erased,omitempty"`
+	// Unproven is how many erased entries are still found by person, through rows
+	// that nothing proves any more.
+	Unproven int64  `json:"unproven,omitempty"`
+	Revision int64  `json:"revision"`
+	Head     string `json:"head"` // the hash of the last entry
+	// Broken, when not empty, says at which revision the audit is not as it was
+	// written, and how.
 	Broken string `json:"broken,omitempty"`
 }
 
