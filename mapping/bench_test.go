@@ -128,6 +128,39 @@ func BenchmarkDiff(b *testing.B) {
 	}
 }
 
+func BenchmarkDiffOfSites(b *testing.B) {
+	c := bigCompany()
+	old := c.snapshot(b, c.set(b, c.text))
+	brand := func(id int, brand string) access.Site {
+		return access.Site{ID: access.SiteID(id), Slug: fmt.Sprintf("site-%d", id-1), Labels: map[string]string{"region": "eu", "brand": brand}}
+	}
+	var all []access.Site
+	for i := range 1000 {
+		all = append(all, brand(i+1, "b7"))
+	}
+	for _, change := range []struct {
+		name  string
+		sites []access.Site
+	}{
+		{"one site's label", []access.Site{brand(1, "b7")}},
+		{"a new site", []access.Site{brand(1001, "b7")}},
+		{"all sites' labels", all},
+	} {
+		b.Run(change.name, func(b *testing.B) {
+			var p *Plan
+			for b.Loop() {
+				then, err := old.With(access.Delta{Revision: 2, Sites: change.sites})
+				if err != nil {
+					b.Fatal(err)
+				}
+				p = Diff(old, then, testNow)
+			}
+			b.ReportMetric(float64(p.Changed()), "people")
+			b.ReportMetric(float64(len(p.Moves)), "moves")
+		})
+	}
+}
+
 func BenchmarkForGroup(b *testing.B) {
 	c := bigCompany()
 	s := c.set(b, c.text)

@@ -253,21 +253,3 @@ func (e *Engine) Link(ctx context.Context, by store.By, account directory.Accoun
 	_, err := e.do(ctx, by, &store.LinkAccount{Account: account, Person: to})
 	return err
 }
-
-// PutSites makes the sites be as given; others stay.
-func (e *Engine) PutSites(ctx context.Context, by store.By, sites []access.Site) error {
-	for _, s := range sites {
-		if s.ID <= 0 || s.Slug == "" {
-			return invalid("a site needs an id above 0 and a slug; got id %d, slug %q", s.ID, s.Slug)
-		}
-	}
-	_, err := e.do(ctx, by, &store.PutSites{Sites: sites})
-	return err
-}
-
-// RemoveSite takes a site out of the catalogue; rules that name it reach nothing
-// there any more.
-func (e *Engine) RemoveSite(ctx context.Context, by store.By, id access.SiteID) error {
-	_, err := e.do(ctx, by, &store.RemoveSite{ID: id})
-	return err
-}

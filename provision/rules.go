@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,7 +13,8 @@ import (
 	"grantbridge/store"
 )
 
-// HeldError says that a guard held a change of rules; nothing was changed.
+// HeldError says that a guard held a change of rules or of sites; nothing was
+// changed.
 type HeldError struct {
 	Hold     store.Hold // ID is zero when it was only previewed
 	Breaches []mapping.Breach
@@ -157,31 +157,38 @@ func (e *Engine) setMapping(ctx context.Context, by store.By, name string, op *s
 
 // judge says whether the plan may be done, given what an administrator approved.
 func (p *Preview) judge(approve string) error {
-	for _, b := range p.Breaches {
-		if b.Final {
-			return &RefusedError{Says: "refused: " + b.Says + "; nothing was changed"}
-		}
-	}
 	for _, t := range p.Tests {
-		if len(t.Wrong) > 0 {
+		if len(t.Wrong) > 0 && !slices.ContainsFunc(p.Breaches, isFinal) {
 			return &InvalidError{Says: fmt.Sprintf("test %q of the mapping fails: %s; nothing was changed", t.Name, strings.Join(t.Wrong, "; "))}
 		}
 	}
-	if approve != "" && approve != p.Plan.Hash {
+	return judge(p.Breaches, p.Plan.Hash, approve)
+}
+
+func isFinal(b mapping.Breach) bool { return b.Final }
+
+// judge says whether the plan with the hash may be done, given its breaches and
+// the hash that an administrator approved, if any.
+func judge(breaches []mapping.Breach, hash, approve string) error {
+	if i := slices.IndexFunc(breaches, isFinal); i >= 0 {
+		return &RefusedError{Says: "refused: " + breaches[i].Says + "; nothing was changed"}
+	}
+	if approve != "" && approve != hash {
 		return fmt.Errorf("the plan that was approved is not the one that would be done now: %w; preview it again", store.ErrPrecondition)
 	}
-	if approve == "" && len(p.Breaches) > 0 {
-		return &HeldError{Breaches: p.Breaches}
+	if approve == "" && len(breaches) > 0 {
+		return &HeldError{Breaches: breaches}
 	}
 	return nil
 }
 
 func (e *Engine) keepHold(ctx context.Context, by store.By, held *HeldError, p *Preview, text string) error {
-	plan, err := json.Marshal(p.Plan)
-	if err != nil {
-		return errors.Join(held, err)
-	}
-	op := &store.PutHold{Hold: store.Hold{Kind: "mapping", Base: p.Plan.Base, Hash: p.Plan.Hash, Plan: plan, Payload: []byte(text), By: by.Actor}}
+	return e.keep(ctx, by, held, store.Hold{Kind: "mapping", Base: p.Plan.Base, Hash: p.Plan.Hash, Plan: mustJSON(p.Plan), Payload: []byte(text)})
+}
+
+// keep keeps the plan that held says is held, as h.
+func (e *Engine) keep(ctx context.Context, by store.By, held *HeldError, h store.Hold) error {
+	op := &store.PutHold{Hold: h}
 	for _, b := range held.Breaches {
 		op.Hold.Says = append(op.Hold.Says, b.Says)
 	}
@@ -209,7 +216,7 @@ func (e *Engine) RestoreMapping(ctx context.Context, by store.By, version int64,
 
 // ApplyHold does a held plan whose hash an administrator has seen: exactly that
 // plan, or nothing (store.ErrPrecondition). The plan of a directory's run is done
-// by reading the directory again; version is then 0.
+// by reading the directory again. version is 0 but for rules.
 func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash string) (version int64, err error) {
 	h, err := e.hold(ctx, id)
 	if err != nil {
@@ -218,10 +225,14 @@ func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash stri
 	if hash != h.Hash {
 		return 0, &InvalidError{Says: fmt.Sprintf("held plan %d has hash %s, not %s; look at it again before you apply it", id, h.Hash, hash)}
 	}
-	if h.Kind == "ldap" {
+	switch h.Kind {
+	case "ldap":
 		return 0, e.applyHeldRun(ctx, by, h)
+	case "sites":
+		err = e.applyHeldSites(ctx, by, h)
+	default:
+		version, _, err = e.SetMapping(ctx, by, fmt.Sprintf("held plan %d", id), h.Payload, fmt.Sprintf("held plan %d, approved", id), hash)
 	}
-	version, _, err = e.SetMapping(ctx, by, fmt.Sprintf("held plan %d", id), h.Payload, fmt.Sprintf("held plan %d, approved", id), hash)
 	if errors.Is(err, store.ErrPrecondition) {
 		// What was approved cannot be done any more; it must not wait for ever.
 		_, settled := e.do(ctx, by, &store.SettleHold{ID: id, State: "superseded"})

@@ -113,8 +113,12 @@ type Source struct {
 // PutSource makes the source be as given.
 type PutSource struct{ Source Source }
 
-// PutSites makes the sites be as given; others stay. A taken slug is a UniqueError.
-type PutSites struct{ Sites []access.Site }
+// PutSites makes the sites be as given; others stay. A taken slug is a
+// UniqueError. Guard is as in SetMapping; it is not asked when nothing changes.
+type PutSites struct {
+	Sites []access.Site
+	Guard func(ctx context.Context, revision int64) error
+}
 
 // RemoveSite removes a site from the catalogue.
 type RemoveSite struct{ ID access.SiteID }
@@ -316,12 +320,12 @@ type RevokeSCIMToken struct{ ID int64 }
 // Hold is a plan that a guard held, bound to its hash.
 type Hold struct {
 	ID      int64
-	Kind    string // "mapping", "ldap"
+	Kind    string // "mapping", "sites", "ldap"
 	Source  string
 	Base    int64  // the revision that it was made on
 	Hash    string // of the plan
 	Plan    []byte // JSON, for showing
-	Payload []byte // what applying it needs: the mapping's text
+	Payload []byte // what applying it needs: the mapping's text, or the sites
 	Says    []string
 	State   string // held, applied, discarded, superseded
 	Created time.Time
@@ -434,13 +438,17 @@ type AuditQuery struct {
 
 // VerifyReport says what Verify found.
 type VerifyReport struct {
-	Entries     int64  `json:"entries"`
-	Checkpoints int    `json:"checkpoints"`
-	Erased      int64  `json:"erased,omitempty"` // entries whose body was erased
-	FirstErased int64  `json:"first_erased,omitempty"`
-	Revision    int64  `json:"revision"`
-	Head        string `json:"head"` // the hash of the last entry
-	// Broken, when not empty, says at which revision the chain breaks and how.
+	Entries     int64 `json:"entries"`
+	Checkpoints int   `json:"checkpoints"`
+	Erased      int64 `json:"erased,omitempty"` // entries whose body was erased
+	FirstErased int64 `json:"first_erased,omitempty"`
+	// Unproven is how many erased entries are still found by person, through rows
+	// that nothing proves any more.
+	Unproven int64  `json:"unproven,omitempty"`
+	Revision int64  `json:"revision"`
+	Head     string `json:"head"` // the hash of the last entry
+	// Broken, when not empty, says at which revision the audit is not as it was
+	// written, and how.
 	Broken string `json:"broken,omitempty"`
 }
 

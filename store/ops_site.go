@@ -174,6 +174,9 @@ func (w *putSites) decide(d *decision) error {
 	if len(changed) == 0 {
 		return nil
 	}
+	if err := d.guard(w.op.Guard); err != nil {
+		return err
+	}
 	slices.SortFunc(changed, func(a, b access.Site) int { return int(a.ID - b.ID) })
 	e := &entry{action: "site.put", target: "sites", before: facts{}, after: facts{}}
 	for _, s := range changed {

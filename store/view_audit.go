@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -97,101 +96,4 @@ func scanEntry(r row, e *Entry) error {
 		e.People = append(e.People, access.PersonID(p))
 	}
 	return nil
-}
-
-// Verify walks the whole audit chain and the checkpoints, from the first entry.
-func (s *Store) Verify(ctx context.Context) (VerifyReport, error) {
-	var report VerifyReport
-	err := s.Read(ctx, func(v *View) error {
-		w := walk{report: &report, points: map[int64]string{}}
-		if err := w.prepare(ctx, v); err != nil {
-			return err
-		}
-		err := v.ask(ctx, `
-			SELECT e.rev, e.at, e.actor, e.action, e.target, e.digest, e.hash, COALESCE(b.salt, ''), COALESCE(b.body, '')
-			FROM audit e LEFT JOIN audit_body b ON b.rev = e.rev ORDER BY e.rev`, w.step)
-		if err != nil {
-			return err
-		}
-		w.end()
-		return nil
-	})
-	return report, err
-}
-
-// walk is a verification under way.
-type walk struct {
-	report *VerifyReport
-	head   head
-	points map[int64]string
-	last   int64
-	prev   string
-}
-
-func (w *walk) prepare(ctx context.Context, v *View) error {
-	if err := v.ask(ctx, `SELECT rev, hash FROM head WHERE id = 0`, func(r row) error { return r.Scan(&w.head.rev, &w.head.hash) }); err != nil {
-		return err
-	}
-	return v.ask(ctx, `SELECT c.rev, c.hash FROM checkpoints c`, func(r row) error {
-		var rev int64
-		var hash string
-		err := r.Scan(&rev, &hash)
-		w.points[rev] = hash
-		return err
-	})
-}
-
-func (w *walk) broken(rev int64, how string) {
-	if w.report.Broken == "" {
-		w.report.Broken = fmt.Sprintf("revision %d: %s", rev, how)
-	}
-}
-
-func (w *walk) step(r row) error {
-	var rev, at int64
-	var actor, action, target, digest, hash, salt, body string
-	if err := r.Scan(&rev, &at, &actor, &action, &target, &digest, &hash, &salt, &body); err != nil {
-		return err
-	}
-	if rev != w.last+1 {
-		w.broken(w.last+1, "the entry is missing")
-	}
-	if body == "" && salt == "" {
-		w.report.Erased++
-		w.report.FirstErased = cmp.Or(w.report.FirstErased, rev)
-	} else if digestOf(salt, body) != digest {
-		w.broken(rev, "what happened was changed")
-	}
-	if link(w.prev, rev, at, actor, action, target, digest) != hash {
-		w.broken(rev, "the entry was changed")
-	}
-	if point, ok := w.points[rev]; ok {
-		w.report.Checkpoints++
-		delete(w.points, rev)
-		if point != hash {
-			w.broken(rev, "the checkpoint has another hash")
-		}
-	} else if rev%checkpointEvery == 0 {
-		w.broken(rev, "the checkpoint is missing")
-	}
-	w.report.Entries++
-	w.last, w.prev = rev, hash
-	return nil
-}
-
-func (w *walk) end() {
-	w.report.Revision, w.report.Head = w.last, w.prev
-	for rev := range w.points {
-		if rev > w.last {
-			w.broken(w.last+1, fmt.Sprintf("the entry is missing; there is a checkpoint at %d", rev))
-		}
-	}
-	switch {
-	case w.head.rev > w.last:
-		w.broken(w.last+1, fmt.Sprintf("the entry is missing; the head is at %d", w.head.rev))
-	case w.head.rev < w.last:
-		w.broken(w.head.rev+1, "the entry is beyond the head")
-	case w.head.hash != w.prev:
-		w.broken(w.last, "the head has another hash")
-	}
 }

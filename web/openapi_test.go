@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -237,4 +238,36 @@ func TestRunsAndHeldPlans(t *testing.T) {
 		}
 		return err
 	}))
+}
+
+func TestAHeldPlanOfSitesIsApprovedOverTheAPI(t *testing.T) {
+	w := newWorld(t)
+	w.caller("desk", "superuser", "access:manage")
+	o := newOpenAPI(t, w)
+	text := strings.Replace(rules, "rules:", "limits: {people_changed: 1}\nrules:", 1) + "- {id: eu, from: okta, group: Readers-Secret-Name, give: admin, sites: {labels: {region: eu}}}\n"
+	_, _, err := w.engine.SetMapping(t.Context(), by, "mapping.yaml", []byte(text), "", "")
+	w.must(err)
+	err = w.engine.PutSites(t.Context(), by, []access.Site{{ID: 2, Slug: "record-2", Name: "Record two", Labels: map[string]string{"region": "eu"}}})
+	held, ok := errors.AsType[*provision.HeldError](err)
+	if !ok {
+		t.Fatalf("it was not held: %v", err)
+	}
+	path := fmt.Sprintf("/api/v1/plans/%d", held.Hold.ID)
+	for _, tt := range []struct {
+		method, path, body string
+		want               string
+	}{
+		{"GET", "/api/v1/plans?kind=sites", "", `"kind":"sites"`},
+		{"GET", "/api/v1/plans?kind=mapping", "", `"plans":[]`},
+		{"GET", path, "", `"labels":{"region":"eu"}`},
+		{"POST", path + "/apply", `{"hash":"` + held.Hold.Hash + `"}`, `"state":"applied"`},
+	} {
+		if status, body := w.call(o, "desk", tt.method, tt.path, tt.body); status != http.StatusOK || !strings.Contains(body, tt.want) {
+			t.Errorf("%s %s: got %d %s, want %q", tt.method, tt.path, status, body, tt.want)
+		}
+	}
+	w.must(w.engine.Sync(t.Context(), 0))
+	if x, err := w.engine.Explain(t.Context(), provision.Question{Who: "bob", What: "delete", Site: "record-2"}); err != nil || !x.Decision {
+		t.Errorf("after approving the label: %+v, %v", x, err)
+	}
 }

@@ -23,7 +23,7 @@ var operations = map[string]operation{
 	"GET /api/v1/plans": {id: "listPlans", tag: "plans", summary: "the plans that a guard holds, the newest first", needs: "access:manage",
 		query: []parameter{
 			{"source", "only of this source", textSchema},
-			{"kind", "ldap: of a directory's run; mapping: of rules", object{"type": "string", "enum": []string{"ldap", "mapping"}}},
+			{"kind", "ldap: of a directory's run; mapping: of rules; sites: of sites", object{"type": "string", "enum": []string{"ldap", "mapping", "sites"}}},
 			{"state", "all shows the settled ones too", object{"type": "string", "enum": []string{"held", "all"}, "default": "held"}}},
 		answer: planList{}, errors: []int{400}},
 	"GET /api/v1/plans/{id}": {id: "getPlan", tag: "plans", summary: "one plan whole, settled ones too", needs: "access:manage",

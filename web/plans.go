@@ -14,13 +14,13 @@ import (
 	"grantbridge/store"
 )
 
-// The plans that a guard holds, of directories' runs and of rules, for
+// The plans that a guard holds, of directories' runs, of rules and of sites, for
 // administrators.
 
 // heldPlan is a held plan on the wire.
 type heldPlan struct {
 	ID     int64    `json:"id"`
-	Kind   string   `json:"kind" jsonschema:"enum=ldap,enum=mapping"`
+	Kind   string   `json:"kind" jsonschema:"enum=ldap,enum=mapping,enum=sites"`
 	Source string   `json:"source,omitempty"`
 	State  string   `json:"state" jsonschema:"enum=held,enum=applied,enum=discarded,enum=superseded"`
 	Says   []string `json:"says"` // why it is held

@@ -186,6 +186,7 @@ func (a *app) auditExport(ctx context.Context, b *bridge, v *store.View, f audit
 func (a *app) auditVerifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "walk the whole hash chain; exits 1 when it is broken", Args: words(),
+		Long: "Verify walks all entries: the chain, what happened, whom each is found by, the\ncheckpoints and the head. It names the first revision that is not as it was written.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
 				r, err := b.st.Verify(c.Context())
@@ -216,7 +217,11 @@ func (a *app) writeReport(w io.Writer, r store.VerifyReport) {
 // erasedText tells of entries whose contents somebody deleted in the database; the
 // chain holds without them, so that a person's data can be erased by law.
 func erasedText(r store.VerifyReport) string {
-	return fmt.Sprintf("%s without before, after and reason, the first at revision %d; grantbridge erases none by itself", entries(r.Erased), r.FirstErased)
+	says := fmt.Sprintf("%s without before, after and reason, the first at revision %d; grantbridge erases none by itself", entries(r.Erased), r.FirstErased)
+	if r.Unproven > 0 {
+		says += fmt.Sprintf("; %s of them still found by person, which nothing proves any more", thousands(int(r.Unproven)))
+	}
+	return says
 }
 
 func entries(n int64) string {

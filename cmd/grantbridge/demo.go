@@ -241,7 +241,7 @@ func (d *demoRun) mappingLine(ctx context.Context, g *generation) (string, error
 		return "", err
 	}
 	if g.held != "" {
-		d.a.note("mapping.yaml was not applied: %s", g.held)
+		d.a.note("not applied: %s", g.held)
 	}
 	tests := set.Test(mapping.Env{Catalogue: g.Catalogue(), Sites: g.sites(), Zone: g.cfg.Location(), Now: now()})
 	nothing, near := 0, []string{}

@@ -62,10 +62,14 @@ func (s *server) announce() {
 	s.report(g)
 }
 
-// report logs what became of the mapping file.
+// report logs what became of the sites and the mapping file.
 func (s *server) report(g *generation) {
 	if g.held != "" {
-		s.log.Warn("the mapping file was not applied; the live rules stay", "reason", g.held)
+		what := "the mapping file was not applied; the live rules stay"
+		if g.sitesHeld {
+			what = "the sites of the configuration were not applied; the catalogue and the live rules stay"
+		}
+		s.log.Warn(what, "reason", g.held)
 	}
 	for _, p := range g.doubts {
 		s.log.Warn("mapping", "code", p.Code, "line", p.Line, "says", p.Message)

@@ -29,7 +29,8 @@ type generation struct {
 	signIn atomic.Pointer[signIn]
 	// providers outlive a reload in what they have read.
 	providers providers
-	held      string // what the guard said to the mapping file, or ""
+	held      string // what the guard said to the sites or the mapping file, or ""
+	sitesHeld bool   // it was the sites
 	// workers read the directories; they run while the generation is live.
 	workers *workers
 	// doubts are the warnings about it, when it was applied.
@@ -110,18 +111,41 @@ func (s *server) putBack(ctx context.Context, old *generation, why error) error 
 }
 
 // bootstrap brings what the file says into the store: sites, tokens, rules.
+// Rules wait for sites that are held, which they may name.
 func (g *generation) bootstrap(ctx context.Context) error {
-	if sites := g.cfg.AccessSites(); len(sites) > 0 {
-		if err := g.PutSites(ctx, byConfig("sites of the configuration"), sites); err != nil {
-			return fmt.Errorf("sites: %w", err)
-		}
+	if err := g.configSites(ctx); err != nil {
+		return err
 	}
 	for _, name := range g.cfg.SourceNames() {
 		if err := g.configToken(ctx, name); err != nil {
 			return err
 		}
 	}
+	if g.sitesHeld {
+		return nil
+	}
 	return g.mappingFile(ctx)
+}
+
+// configSites puts the configured sites through the guard. A held plan is kept
+// and reported; the catalogue stays and serving goes on.
+func (g *generation) configSites(ctx context.Context) error {
+	sites := g.cfg.AccessSites()
+	if len(sites) == 0 {
+		return nil
+	}
+	err := g.PutSites(ctx, byConfig("sites of the configuration"), sites)
+	if isOne[*provision.HeldError](err) || isOne[*provision.RefusedError](err) {
+		g.held, g.sitesHeld = explainError(err), true
+		if g.cfg.MappingFile != "" {
+			g.held += "\n  mapping_file waits for them: approve the plan or take the sites back, then reload (SIGHUP)"
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sites: %w", err)
+	}
+	return nil
 }
 
 // configToken keeps the token that the configuration names, once.

@@ -68,6 +68,8 @@ type bridge struct {
 	st  *store.Store
 	// newcomers are people whom a plan of a directory's run would make.
 	newcomers map[access.PersonID]string
+	// newSites are the slugs that sites would have by a plan.
+	newSites map[access.SiteID]string
 }
 
 func (b *bridge) close() { _ = b.st.Close() }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -61,6 +62,7 @@ func (a *app) writePlan(b *bridge, p *mapping.Plan, limit string, all bool) {
 	if s, _ := b.Holder().Snapshot(now()); s != nil {
 		sites = siteNames(s.AllSites())
 	}
+	maps.Copy(sites, b.newSites)
 	moves := together(p.Moves)
 	shown := moves
 	if !all {

@@ -52,6 +52,7 @@ func TestMain(m *testing.M) {
 //	                 browse URL goes there as a browser does
 //	ldap WORD ARG…   a directory in process: serve (sets $LDAP), person LOGIN…,
 //	                 group NAME LOGIN…, delete DN, disable LOGIN, hide, see
+//	sql TEXT…        edit the store's tables behind its back
 //	saml WORD ARG…   an identity provider in process; script_saml_test.go
 //
 // and $URL, where a server started in the scene listens, the two example files,
@@ -71,6 +72,7 @@ func TestScenes(t *testing.T) {
 					if kind == "postgres" {
 						dsn = storetest.DSN(e.T().(testing.TB), kind)
 					}
+					e.Values[sceneKey{}] = e.T()
 					e.Values[directoryKey{}] = &ldaptest.Server{}
 					e.Values[identityProviderKey{}] = &identityProvider{}
 					e.Values[openIDKey{}] = new(*oidctest.Provider)
@@ -78,7 +80,7 @@ func TestScenes(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"http": sendHTTP, "await": await, "keep": keep, "exits": exits, "signal": signalAll,
-					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory, "saml": signInAt, "openid": openID,
+					"logged": logged, "drain": drain, "push": push, "acked": acked, "ldap": editDirectory, "sql": editDatabase, "saml": signInAt, "openid": openID,
 				},
 			})
 		})

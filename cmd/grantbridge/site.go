@@ -26,11 +26,12 @@ func (a *app) siteCommand() *cobra.Command {
 
 func (a *app) siteAddCommand() *cobra.Command {
 	var labels map[string]string
-	var bare bool
+	var bare, plan bool
 	c := a.reasons(&cobra.Command{
 		Use: "add ID SLUG [NAME]", Short: "add a site, or change the one with that id",
 		Long: `Add adds a site, or changes the one with that id. It keeps its name and labels
-when none are given; --label replaces all labels, and --no-labels takes them away.`,
+when none are given; --label replaces all labels, and --no-labels takes them away.
+Whose access that changes is shown; --plan only shows it. ` + siteGuard,
 		Example: `  grantbridge site add 20 staging-shop-eu "Staging shop EU" --label region=eu --label tier=staging`,
 		Args:    words("ID", "SLUG", "[NAME]"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,9 +40,10 @@ when none are given; --label replaces all labels, and --no-labels takes them awa
 				return err
 			}
 			s := access.Site{ID: access.SiteID(id), Slug: args[1], Name: strings.Join(args[2:], ""), Labels: labels}
-			return a.addSite(c.Context(), s, bare || c.Flags().Changed("label"))
+			return a.addSite(c.Context(), s, bare || c.Flags().Changed("label"), siteOptions{plan: plan, yes: true})
 		},
 	})
+	c.Flags().BoolVar(&plan, "plan", false, "only show what would change")
 	c.Flags().StringToStringVar(&labels, "label", nil, "`labels`, as region=eu")
 	c.Flags().BoolVar(&bare, "no-labels", false, "without labels, whatever it had")
 	c.MarkFlagsMutuallyExclusive("label", "no-labels")
@@ -50,7 +52,7 @@ when none are given; --label replaces all labels, and --no-labels takes them awa
 
 // addSite puts a site; what is not said of it stays as it is. labelled tells that
 // its labels were.
-func (a *app) addSite(ctx context.Context, s access.Site, labelled bool) error {
+func (a *app) addSite(ctx context.Context, s access.Site, labelled bool, o siteOptions) error {
 	return a.with(ctx, mayMake, func(b *bridge) error {
 		if old, err := b.FindSite(strconv.FormatInt(int64(s.ID), 10)); err == nil && old.ID == s.ID {
 			s.Name = cmp.Or(s.Name, old.Name)
@@ -59,29 +61,8 @@ func (a *app) addSite(ctx context.Context, s access.Site, labelled bool) error {
 			}
 		}
 		s.Name = cmp.Or(s.Name, s.Slug)
-		return a.putSitesIn(ctx, b, []access.Site{s})
+		return a.putSites(ctx, b, []access.Site{s}, o)
 	})
-}
-
-func (a *app) putSites(ctx context.Context, sites []access.Site) error {
-	return a.with(ctx, mayMake, func(b *bridge) error { return a.putSitesIn(ctx, b, sites) })
-}
-
-func (a *app) putSitesIn(ctx context.Context, b *bridge, sites []access.Site) error {
-	for _, s := range sites {
-		if !config.ValidSlug(s.Slug) {
-			return usage("slug %q: %s", s.Slug, config.SlugForm)
-		}
-	}
-	if err := b.PutSites(ctx, a.by(), sites); err != nil {
-		return err
-	}
-	if len(sites) == 1 {
-		a.say("site %d %s is in the catalogue", sites[0].ID, sites[0].Slug)
-	} else {
-		a.say("%s are in the catalogue", count(len(sites), "site"))
-	}
-	return nil
 }
 
 func (a *app) siteListCommand() *cobra.Command {
@@ -128,11 +109,13 @@ func labelText(labels map[string]string) string {
 }
 
 func (a *app) siteImportCommand() *cobra.Command {
-	return a.reasons(&cobra.Command{
+	var o siteOptions
+	c := a.reasons(&cobra.Command{
 		Use: "import FILE", Short: "add or change many sites from CSV, YAML or JSON", Args: words("FILE"),
 		Long: `Import reads a CSV file with the columns id, slug, name and labels
 (region=eu,tier=prod or region=eu;tier=prod), as site list -o csv writes it, or a YAML or JSON file with
-a sites: list as in the configuration. - is standard input. It is all or nothing.`,
+a sites: list as in the configuration. - is standard input. It is all or nothing.
+It shows whose access would change, and asks; it asks nothing when nobody's would. ` + siteGuard,
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.readInput(args[0])
 			if err != nil {
@@ -142,9 +125,12 @@ a sites: list as in the configuration. - is standard input. It is all or nothing
 			if err != nil {
 				return err
 			}
-			return a.putSites(c.Context(), sites)
+			return a.with(c.Context(), mayMake, func(b *bridge) error { return a.putSites(c.Context(), b, sites, o) })
 		},
 	})
+	c.Flags().BoolVar(&o.plan, "plan", false, "only show what would change")
+	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	return c
 }
 
 func readSites(name string, text []byte) ([]access.Site, error) {

@@ -127,6 +127,10 @@ func (a *app) applyHold(ctx context.Context, b *bridge, id int64, hash string, y
 	if err != nil {
 		return fmt.Errorf("held plan %d: %w", id, err)
 	}
+	if v == 0 {
+		a.say("held plan %d is done", id)
+		return nil
+	}
 	a.say("held plan %d is done; version %d of the rules is live", id, v)
 	return nil
 }

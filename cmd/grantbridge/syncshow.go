@@ -100,6 +100,10 @@ func (a *app) showHold(b *bridge, h store.Hold, all bool) {
 		}
 		return
 	}
+	if p, ok := heldSites(h); ok {
+		a.writeSitesPlan(b, p, all)
+		return
+	}
 	var p mapping.Plan
 	if json.Unmarshal(h.Plan, &p) == nil {
 		a.writePlan(b, &p, b.cfg.Limits.PeopleChanged.String(), all)

@@ -222,6 +222,15 @@ func (a *app) showImport(ctx context.Context, b *bridge, p *importPlan) error {
 	for _, s := range p.Sites {
 		a.say("site    %d %s", s.ID, s.Slug)
 	}
+	if len(p.Sites) > 0 {
+		pre, err := b.PreviewSites(ctx, p.Sites)
+		if err != nil {
+			return err
+		}
+		if err := a.showSites(b, pre, siteOptions{}); err != nil {
+			return err
+		}
+	}
 	if p.Mapping {
 		a.say("rules   a new version")
 		if len(p.Sites) == 0 { // else the rules may name sites that are not there yet

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,7 +12,8 @@ import (
 )
 
 // Tamper changes, drops, swaps and truncates every entry of an audit behind the
-// store's back: Verify must name the first revision that is not as it was.
+// store's back, and whom each is about: Verify must name the first revision that
+// is not as it was.
 func Tamper(t *testing.T, dsn string) {
 	k := Kit{t, OpenDSN(t, dsn, store.Options{})}
 	a := k.Account("okta", "a")
@@ -21,7 +23,8 @@ func Tamper(t *testing.T, dsn string) {
 	k.Do(DeleteAccount("okta", a.UID))
 	last := k.Verified().Revision
 	db := Raw(t, dsn)
-	Exec(t, db, "CREATE TABLE kept AS SELECT * FROM audit", "CREATE TABLE kept_body AS SELECT * FROM audit_body")
+	Exec(t, db, "CREATE TABLE kept AS SELECT * FROM audit", "CREATE TABLE kept_body AS SELECT * FROM audit_body",
+		"CREATE TABLE kept_people AS SELECT * FROM audit_people")
 	try := func(what string, rev int64, texts ...string) {
 		t.Helper()
 		Exec(t, db, texts...)
@@ -30,7 +33,8 @@ func Tamper(t *testing.T, dsn string) {
 			t.Errorf("%s: got %q, %v; want %q…", what, r.Broken, err, want)
 		}
 		Exec(t, db, "DELETE FROM audit", "INSERT INTO audit SELECT * FROM kept",
-			"DELETE FROM audit_body", "INSERT INTO audit_body SELECT * FROM kept_body")
+			"DELETE FROM audit_body", "INSERT INTO audit_body SELECT * FROM kept_body",
+			"DELETE FROM audit_people", "INSERT INTO audit_people SELECT * FROM kept_people")
 	}
 	for rev := int64(1); rev <= last; rev++ {
 		for _, column := range []string{"actor", "action", "target", "digest", "hash"} {
@@ -41,6 +45,7 @@ func Tamper(t *testing.T, dsn string) {
 		try("changed salt", rev, fmt.Sprintf("UPDATE audit_body SET salt = salt || ' ' WHERE rev = %d", rev))
 		try("dropped", rev, fmt.Sprintf("DELETE FROM audit WHERE rev = %d", rev))
 		try("truncated", rev, fmt.Sprintf("DELETE FROM audit WHERE rev >= %d", rev))
+		try("added a person", rev, fmt.Sprintf("INSERT INTO audit_people (person, rev) VALUES (999, %d)", rev))
 		if rev < last {
 			try("swapped", rev, fmt.Sprintf("UPDATE audit SET rev = -1 WHERE rev = %d", rev),
 				fmt.Sprintf("UPDATE audit SET rev = %d WHERE rev = %d", rev, rev+1),
@@ -48,12 +53,46 @@ func Tamper(t *testing.T, dsn string) {
 		}
 	}
 	try("added", last+1, fmt.Sprintf("INSERT INTO audit SELECT rev + 1, at, actor, action, target, digest, hash FROM audit WHERE rev = %d", last))
+	try("added a person to no entry", last+9, fmt.Sprintf("INSERT INTO audit_people (person, rev) VALUES (1, %d)", last+9))
+	about := aboutPeople(t, db)
+	if len(about) < 4 {
+		t.Errorf("only revisions %v are about somebody", about)
+	}
+	for _, rev := range about {
+		try("took the people out", rev, fmt.Sprintf("DELETE FROM audit_people WHERE rev = %d", rev))
+		try("changed the people", rev, fmt.Sprintf("UPDATE audit_people SET person = person + 1 WHERE rev = %d", rev))
+	}
 	Exec(t, db, fmt.Sprintf("DELETE FROM audit_body WHERE rev = %d", last))
-	if r := k.Verified(); r.Erased != 1 || r.FirstErased != last {
+	if r := k.Verified(); r.Erased != 1 || r.FirstErased != last || r.Unproven != 1 {
 		t.Errorf("an erased body: %+v", r)
+	}
+	Exec(t, db, fmt.Sprintf("DELETE FROM audit_people WHERE rev = %d", last))
+	if r := k.Verified(); r.Erased != 1 || r.Unproven != 0 {
+		t.Errorf("an erased body, and whom it was about: %+v", r)
 	}
 	Exec(t, db, "UPDATE head SET hash = 'x'")
 	if r, _ := k.S.Verify(context.Background()); r.Broken == "" {
 		t.Error("a changed head was not seen")
 	}
+}
+
+// aboutPeople are the revisions that are about somebody.
+func aboutPeople(t *testing.T, db *sql.DB) (revs []int64) {
+	t.Helper()
+	rows, err := db.Query("SELECT DISTINCT rev FROM audit_people ORDER BY rev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var rev int64
+		if err := rows.Scan(&rev); err != nil {
+			t.Fatal(err)
+		}
+		revs = append(revs, rev)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return revs
 }
