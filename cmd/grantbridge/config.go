@@ -32,7 +32,7 @@ func (a *app) configCheck(args []string) error {
 	if len(args) > 0 {
 		a.configFile = args[0]
 	}
-	l, err := a.load()
+	l, err := a.load(config.Whole)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (a *app) configCheck(args []string) error {
 func warnings(l *config.Loaded) []string { return append(l.Warnings(), l.Misspelt(os.Environ())...) }
 
 func (a *app) configPrint() error {
-	l, err := a.load()
+	l, err := a.load(config.Part)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (d *doctor) add(state, about, format string, args []any) {
 }
 
 func (d *doctor) examine(ctx context.Context) {
-	l, err := d.a.load()
+	l, err := d.a.load(config.Whole)
 	if err != nil {
 		d.fail("configuration", "%s", explainError(err))
 		return

@@ -95,7 +95,7 @@ type parsed struct {
 // parseMapping reads the file that args name against the store when there is
 // one, else against the configuration alone.
 func (a *app) parseMapping(ctx context.Context, args []string) (*parsed, error) {
-	l, err := a.load()
+	l, err := a.load(config.Part)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 // serveConfig is load for a server, which does not run without a file by
 // accident.
 func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
-	l, err := a.load()
+	l, err := a.load(config.Whole)
 	if err != nil {
 		return nil, err
 	}
