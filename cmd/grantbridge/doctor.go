@@ -145,7 +145,7 @@ func (d *doctor) mappingFile(ctx context.Context, b *bridge) {
 		d.fail("mapping_file", "%s", explainError(err))
 		return
 	}
-	p, err := b.Preview(ctx, name, text)
+	_, p, err := b.previewFile(ctx, name, text)
 	if err != nil {
 		d.fail("mapping_file", "%s", explainError(err))
 		return

@@ -111,10 +111,8 @@ func (s *server) putBack(ctx context.Context, old *generation, why error) error 
 
 // bootstrap brings what the file says into the store: sites, tokens, rules.
 func (g *generation) bootstrap(ctx context.Context) error {
-	if sites := g.cfg.AccessSites(); len(sites) > 0 {
-		if err := g.PutSites(ctx, byConfig("sites of the configuration"), sites); err != nil {
-			return fmt.Errorf("sites: %w", err)
-		}
+	if err := putConfigSites(ctx, g.Engine, g.cfg.AccessSites()); err != nil {
+		return err
 	}
 	for _, name := range g.cfg.SourceNames() {
 		if err := g.configToken(ctx, name); err != nil {

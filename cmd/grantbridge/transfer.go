@@ -229,7 +229,7 @@ func (a *app) showImport(ctx context.Context, b *bridge, p *importPlan) error {
 			if err != nil {
 				return err
 			}
-			if err := a.showPreview(b, pre, b.limit([]byte(p.text)), false); err != nil {
+			if err := a.showPreview(b, pre, false); err != nil {
 				return err
 			}
 		}
