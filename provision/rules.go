@@ -195,7 +195,7 @@ func (e *Engine) keepHold(ctx context.Context, by store.By, held *HeldError, p *
 	if err != nil {
 		return errors.Join(held, err)
 	}
-	op := &store.PutHold{Hold: store.Hold{Kind: "mapping", Base: p.Plan.Base, Hash: p.Plan.Hash, Plan: plan, Payload: []byte(text), By: by.Actor}}
+	op := &store.PutHold{Hold: store.Hold{Kind: "mapping", Base: p.Plan.Base, Hash: p.Plan.Hash, Plan: plan, Payload: []byte(text)}}
 	for _, b := range held.Breaches {
 		op.Hold.Says = append(op.Hold.Says, b.Says)
 	}
@@ -223,7 +223,7 @@ func (e *Engine) RestoreMapping(ctx context.Context, by store.By, version int64,
 
 // ApplyHold does a held plan whose hash an administrator has seen: exactly that
 // plan, or nothing (store.ErrPrecondition). The plan of a directory's run is done
-// by reading the directory again; version is then 0.
+// by reading the directory again; version is then 0. Every error names the plan.
 func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash string) (version int64, err error) {
 	h, err := e.hold(ctx, id)
 	if err != nil {
@@ -239,13 +239,20 @@ func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash stri
 	if errors.Is(err, store.ErrPrecondition) {
 		// What was approved cannot be done any more; it must not wait for ever.
 		_, settled := e.do(ctx, by, &store.SettleHold{ID: id, State: "superseded"})
-		return 0, errors.Join(err, settled)
+		return 0, ofHold(id, errors.Join(err, settled))
 	}
 	if err != nil {
-		return 0, err
+		return 0, ofHold(id, err)
 	}
 	_, err = e.do(ctx, by, &store.SettleHold{ID: id, State: "applied"})
-	return version, err
+	return version, ofHold(id, err)
+}
+
+func ofHold(id int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("held plan %d: %w", id, err)
 }
 
 // DiscardHold ends a held plan without doing it.
