@@ -51,7 +51,7 @@ func (a *app) sessionListCommand() *cobra.Command {
 					column[provision.SignedIn]{"ENDS", func(r provision.SignedIn) string { return when(r.Ends) }})
 			})
 		}})
-	c.Flags().IntVar(&s.limit, "limit", 50, "how many")
+	c.Flags().Var(atLeast(1, &s.limit, 50), "limit", "how many")
 	return c
 }
 

@@ -25,8 +25,11 @@ func (a *app) listTokens(ctx context.Context, b *bridge, v *store.View, f tokenF
 		owner = p.ID
 	}
 	idle, err := parseSpan(f.unused)
-	if f.unused != "" && err != nil {
+	switch {
+	case f.unused != "" && err != nil:
 		return err
+	case idle < 0:
+		return usage("--unused %s is not a time that has passed; write 90d", f.unused)
 	}
 	tokens, err := v.Tokens(ctx, 0)
 	if err != nil {

@@ -31,7 +31,7 @@ func (a *app) mappingExportCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().Int64Var(&version, "version", 0, "this version instead of the live one")
+	c.Flags().Var(atLeast(1, &version, 0), "version", "this version instead of the live one")
 	return c
 }
 

@@ -336,9 +336,12 @@ func (l *Loaded) LooseFiles() []string {
 	return out
 }
 
-// Recheck checks the configuration again after flags have changed it.
+// Recheck checks the configuration again after flags of serve have changed it.
 func (l *Loaded) Recheck() error {
 	doc, _ := strict.Decode("flags", nil, &Config{}, nil)
+	for path, flag := range map[string]string{"listen": "--listen", "log.level": "--log-level", "log.format": "--log-format"} {
+		doc.Set(path, flag)
+	}
 	l.check(doc)
 	return doc.Err()
 }
