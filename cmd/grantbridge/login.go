@@ -33,7 +33,7 @@ func (a *app) traceListCommand() *cobra.Command {
 			return a.with(c.Context(), existing, func(b *bridge) error {
 				q := store.TraceQuery{Source: source, Outcome: outcome, Limit: limit}
 				if who != "" {
-					p, err := b.person(who)
+					p, err := b.FindMeant(who)
 					if err != nil {
 						return err
 					}

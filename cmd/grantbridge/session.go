@@ -60,7 +60,7 @@ func (b *bridge) sessionQuery(s sessionChoice) (store.SessionQuery, error) {
 	if s.who == "" {
 		return q, nil
 	}
-	p, err := b.person(s.who)
+	p, err := b.FindMeant(s.who)
 	q.Person = p.ID
 	return q, err
 }

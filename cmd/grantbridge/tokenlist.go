@@ -18,7 +18,7 @@ type tokenFilter struct {
 func (a *app) listTokens(ctx context.Context, b *bridge, v *store.View, f tokenFilter) error {
 	var owner access.PersonID
 	if f.who != "" {
-		p, err := b.person(f.who)
+		p, err := b.FindMeant(f.who)
 		if err != nil {
 			return err
 		}
