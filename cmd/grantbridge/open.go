@@ -22,6 +22,11 @@ import (
 // beside a server, in terminals that do not have its secrets.
 func (a *app) load(need config.Need) (*config.Loaded, error) {
 	l, err := a.loadFile(need)
+	return a.withStore(l, err)
+}
+
+// withStore lets --store outrank what was loaded.
+func (a *app) withStore(l *config.Loaded, err error) (*config.Loaded, error) {
 	if err != nil || a.storeName == "" {
 		return l, err
 	}
