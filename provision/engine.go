@@ -160,16 +160,22 @@ func (e *Engine) putSources(ctx context.Context, configured []store.Source) erro
 }
 
 // Run follows the store until ctx ends, and returns nil then. A database that
-// is gone is waited for; meanwhile answers become stale after MaxStaleness.
+// is gone is waited for; meanwhile answers become stale after MaxStaleness. The
+// log says when it goes and when it is back.
 func (e *Engine) Run(ctx context.Context) error {
 	const patience = time.Second
 	var beside sync.WaitGroup
 	beside.Go(func() { e.tellUsesUntil(ctx) })
 	beside.Go(func() { e.warnOfEnds(ctx, time.Hour) })
 	defer beside.Wait()
+	var gone outage
 	for ctx.Err() == nil {
-		if err := e.follow(ctx, patience); err != nil && ctx.Err() == nil {
-			e.cfg().Log.Error("cannot follow the store; answers become stale", "error", err, "after", e.cfg().MaxStaleness)
+		err := e.follow(ctx, patience)
+		if ctx.Err() != nil {
+			break
+		}
+		gone.tell(e.cfg(), err)
+		if err != nil {
 			select {
 			case <-ctx.Done():
 			case <-time.After(patience / 4):
@@ -177,6 +183,28 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// outage is a time in which the store cannot be followed.
+type outage struct {
+	since time.Time
+	says  string
+}
+
+// tell logs its beginning, another reason for it, and its end.
+func (o *outage) tell(c *Config, err error) {
+	switch {
+	case err == nil && o.since.IsZero():
+	case err == nil:
+		c.Log.Info("the store is followed again; answers are fresh", "away", time.Since(o.since).Round(time.Millisecond))
+		*o = outage{}
+	case err.Error() != o.says:
+		if o.since.IsZero() {
+			o.since = time.Now()
+		}
+		o.says = err.Error()
+		c.Log.Error("cannot follow the store; answers become stale", "error", err, "after", c.MaxStaleness)
+	}
 }
 
 func (e *Engine) follow(ctx context.Context, patience time.Duration) error {

@@ -10,6 +10,7 @@ import (
 
 	"grantbridge/access"
 	"grantbridge/directory"
+	"grantbridge/mapping"
 	"grantbridge/provision"
 	"grantbridge/store"
 	"grantbridge/store/storetest"
@@ -313,6 +314,36 @@ func TestLastSuperuserIsKept(t *testing.T) {
 		// An identity provider's explicit removal always applies.
 		h.apply(&directory.GroupChange{Source: "okta", UID: g.UID, Members: directory.MemberChange{Remove: []string{sue.UID}}})
 		h.wants("sue", "superuser", "*", access.NoGrant)
+	})
+}
+
+func TestAPreviewOfSitesToComeIsThePlanOnceTheyAreThere(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		h := open(t, st)
+		h.setRules(rules)
+		h.group("okta", "Writers", h.user("okta", "will", "will@company.com"))
+		shop := access.Site{ID: 70, Slug: "shop", Name: "Shop"}
+		more := []byte(rules + "- {id: writers, from: okta, group: Writers, give: write, sites: [shop]}\n")
+
+		var ps mapping.Problems
+		if _, err := h.e.Preview(h.ctx, "rules.yaml", more); !errors.As(err, &ps) {
+			t.Fatalf("a site that is nowhere gives %v", err)
+		}
+		before, err := h.e.Preview(h.ctx, "rules.yaml", more, shop)
+		h.must(err)
+		if before.Plan.Gain != 1 || len(before.Plan.Moves) == 0 || before.Plan.Moves[0].Site != shop.ID {
+			t.Fatalf("the preview says %+v", before.Plan)
+		}
+		if _, err := h.e.FindSite("shop"); !errors.Is(err, store.ErrNotFound) {
+			t.Fatalf("the preview made the site: %v", err)
+		}
+		h.must(h.e.PutSites(h.ctx, admin, []access.Site{shop}))
+		_, done, err := h.e.SetMapping(h.ctx, admin, "rules.yaml", more, "", before.Plan.Hash)
+		h.must(err)
+		if done.Plan.Hash != before.Plan.Hash {
+			t.Errorf("what was done is %s, what was seen is %s", done.Plan.Hash, before.Plan.Hash)
+		}
+		h.wants("will", "write", "shop", access.Allowed)
 	})
 }
 

@@ -146,13 +146,9 @@ func (e *Engine) find(q Question) (a asked, code access.Code, says string, err e
 	if IsPublic(q.Who) {
 		return e.findPublic(a, action)
 	}
-	a.person, err = e.FindPerson(q.Who)
+	a.person, err = e.FindMeant(q.Who)
 	if errors.Is(err, store.ErrNotFound) {
-		says := fmt.Sprintf("Nobody is known as %s.", q.Who)
-		if near := e.NearestLogin(q.Who); near != "" {
-			says = fmt.Sprintf("Nobody is known as %s; did you mean %s?", q.Who, near)
-		}
-		return a, access.UnknownSubject, says, nil
+		return a, access.UnknownSubject, sentence(err.Error()), nil
 	}
 	if err != nil {
 		return a, 0, "", err
@@ -311,7 +307,7 @@ func (e *Engine) WhoCan(ctx context.Context, what, site string) ([]Holding, erro
 // WhatCan lists the sites on which who holds something, with the levels; token,
 // when not empty, is the one he uses.
 func (e *Engine) WhatCan(ctx context.Context, who, token string) ([]Holding, error) {
-	p, err := e.FindPerson(who)
+	p, err := e.FindMeant(who)
 	if err != nil {
 		return nil, err
 	}

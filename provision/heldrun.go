@@ -36,5 +36,5 @@ func (e *Engine) applyHeldRun(ctx context.Context, by store.By, h store.Hold) er
 	if approve == nil {
 		return &InvalidError{Says: fmt.Sprintf("held plan %d is of the directory %s, which this process does not read; do it where its configuration is: grantbridge sync apply %d --hash %s", h.ID, h.Source, h.ID, h.Hash)}
 	}
-	return approve(ctx, by, h.Hash)
+	return ofHold(h.ID, approve(ctx, by, h.Hash))
 }

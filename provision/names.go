@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -165,7 +166,7 @@ func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	}
 	switch len(found) {
 	case 0:
-		return PersonRef{}, fmt.Errorf("person %q: %w", who, store.ErrNotFound)
+		return PersonRef{}, unknown(fmt.Sprintf("nobody is known as %q", who))
 	case 1:
 		return found[0], nil
 	}
@@ -193,8 +194,26 @@ const Public = "anonymous"
 // IsPublic reports whether who names the public.
 func IsPublic(who string) bool { return directory.Fold(who) == Public }
 
-// NearestLogin is the login most like who, or "". It is for "did you mean".
-func (e *Engine) NearestLogin(who string) string {
+// unknown is store.ErrNotFound in the one wording that its fault has.
+type unknown string
+
+func (u unknown) Error() string { return string(u) }
+func (unknown) Unwrap() error   { return store.ErrNotFound }
+
+// FindMeant is FindPerson for those who can correct what they wrote: its error
+// says who may have been meant.
+func (e *Engine) FindMeant(who string) (PersonRef, error) {
+	p, err := e.FindPerson(who)
+	if errors.Is(err, store.ErrNotFound) {
+		if near := e.nearestLogin(who); near != "" {
+			err = unknown(fmt.Sprintf("%v; did you mean %s?", err, near))
+		}
+	}
+	return p, err
+}
+
+// nearestLogin is the login most like who, or "".
+func (e *Engine) nearestLogin(who string) string {
 	e.names.mu.RLock()
 	defer e.names.mu.RUnlock()
 	logins := func(yield func(string) bool) {
@@ -231,9 +250,9 @@ func (e *Engine) FindSite(site string) (access.Site, error) {
 		}
 	})
 	if near != "" {
-		return access.Site{}, fmt.Errorf("site %q: %w; did you mean %s?", site, store.ErrNotFound, near)
+		return access.Site{}, unknown(fmt.Sprintf("no site %q; did you mean %s?", site, near))
 	}
-	return access.Site{}, fmt.Errorf("site %q: %w; `grantbridge site list` shows the sites", site, store.ErrNotFound)
+	return access.Site{}, unknown(fmt.Sprintf("no site %q; `grantbridge site list` shows the sites", site))
 }
 
 // FindAction finds what may be asked: a level or an action; an InvalidError
@@ -250,6 +269,14 @@ func (e *Engine) FindAction(what string) (access.ActionID, error) {
 		says += "; ask for view, write, admin, superuser or an action such as segments:share"
 	}
 	return 0, &InvalidError{Says: says}
+}
+
+// shorten keeps a secret that somebody pasted out of an error.
+func shorten(s string) string {
+	if len(s) > 24 {
+		return s[:8] + "…"
+	}
+	return s
 }
 
 // FindToken finds a token by numeric id, prefix or name; a name of several is an
@@ -276,7 +303,7 @@ func (e *Engine) FindToken(token string) (store.Token, error) {
 	}
 	switch len(found) {
 	case 0:
-		return store.Token{}, fmt.Errorf("token %q: %w; `grantbridge token list` shows the tokens", token, store.ErrNotFound)
+		return store.Token{}, unknown(fmt.Sprintf("no token %q; see token list --all", shorten(token)))
 	case 1:
 		return found[0], nil
 	}

@@ -243,7 +243,7 @@ func (r *reconciling) hold(ctx context.Context, out *Reconciled) error {
 		out.Plan = r.plan
 	}
 	h := store.Hold{Kind: "ldap", Source: r.k.source, Base: r.plan.Effect.Base, Hash: r.plan.Hash, Plan: mustJSON(r.plan),
-		Payload: mustJSON(map[string]any{"mode": r.r.Mode, "at": r.r.At, "version": r.k.version}), By: r.by.Actor}
+		Payload: mustJSON(map[string]any{"mode": r.r.Mode, "at": r.r.At, "version": r.k.version})}
 	for _, b := range r.plan.Breaches {
 		h.Says = append(h.Says, b.Says)
 	}

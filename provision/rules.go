@@ -43,10 +43,10 @@ type Preview struct {
 	Breaches []mapping.Breach
 	Problems mapping.Problems     // warnings
 	Tests    []mapping.TestResult // of the file's own tests
+	Limits   mapping.Limits       // in effect: the text's own, then the configuration's
 	// Live is the version that the plan compares with; 0 is none, and then
 	// there is no limit on what a first mapping may give.
 	Live int64
-	set  *mapping.Set
 }
 
 // Limits are those that hold for the preview: the mapping's own, then the
@@ -76,16 +76,30 @@ func (e *Engine) env(p *picture) mapping.Env {
 }
 
 // Preview says what text would change for whom; nothing is changed. Its error
-// is mapping.Problems when the text does not stand.
-func (e *Engine) Preview(ctx context.Context, name string, text []byte) (*Preview, error) {
+// is mapping.Problems when the text does not stand. Sites that are to come count
+// as if they were there already, before as after the change.
+func (e *Engine) Preview(ctx context.Context, name string, text []byte, toCome ...access.Site) (*Preview, error) {
 	if err := e.Sync(ctx, 0); err != nil {
 		return nil, err
 	}
-	return e.preview(ctx, name, text)
+	p, err := e.picture.Load().withSites(toCome)
+	if err != nil {
+		return nil, err
+	}
+	return e.preview(ctx, p, name, text)
 }
 
-func (e *Engine) preview(ctx context.Context, name string, text []byte) (*Preview, error) {
-	p := e.picture.Load()
+func (p *picture) withSites(more []access.Site) (*picture, error) {
+	if len(more) == 0 {
+		return p, nil
+	}
+	next := *p
+	var err error
+	next.snapshot, err = p.snapshot.With(access.Delta{Revision: p.revision, Sites: more})
+	return &next, err
+}
+
+func (e *Engine) preview(ctx context.Context, p *picture, name string, text []byte) (*Preview, error) {
 	env := e.env(p)
 	set, problems := mapping.Parse(name, text, env)
 	if problems.Failed() {
@@ -95,8 +109,8 @@ func (e *Engine) preview(ctx context.Context, name string, text []byte) (*Previe
 	if err != nil {
 		return nil, err
 	}
-	out := &Preview{Plan: plan, Problems: problems, Tests: set.Test(env), Live: p.mapping.Version, set: set}
-	for _, b := range e.limits(set).Breaches(plan) {
+	out := &Preview{Plan: plan, Problems: problems, Tests: set.Test(env), Live: p.mapping.Version, Limits: e.limits(set)}
+	for _, b := range out.Limits.Breaches(plan) {
 		if b.Final || out.Live > 0 {
 			out.Breaches = append(out.Breaches, b)
 		}
@@ -142,7 +156,7 @@ func (e *Engine) setMapping(ctx context.Context, by store.By, name string, op *s
 		if err := e.Sync(ctx, revision); err != nil {
 			return err
 		}
-		if seen, err = e.preview(ctx, name, []byte(op.Text)); err != nil {
+		if seen, err = e.preview(ctx, e.picture.Load(), name, []byte(op.Text)); err != nil {
 			return err
 		}
 		return seen.judge(approve)
@@ -216,7 +230,8 @@ func (e *Engine) RestoreMapping(ctx context.Context, by store.By, version int64,
 
 // ApplyHold does a held plan whose hash an administrator has seen: exactly that
 // plan, or nothing (store.ErrPrecondition). The plan of a directory's run is done
-// by reading the directory again. version is 0 but for rules.
+// by reading the directory again. version is 0 but for rules. Every error names
+// the plan.
 func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash string) (version int64, err error) {
 	h, err := e.hold(ctx, id)
 	if err != nil {
@@ -236,13 +251,20 @@ func (e *Engine) ApplyHold(ctx context.Context, by store.By, id int64, hash stri
 	if errors.Is(err, store.ErrPrecondition) {
 		// What was approved cannot be done any more; it must not wait for ever.
 		_, settled := e.do(ctx, by, &store.SettleHold{ID: id, State: "superseded"})
-		return 0, errors.Join(err, settled)
+		return 0, ofHold(id, errors.Join(err, settled))
 	}
 	if err != nil {
-		return 0, err
+		return 0, ofHold(id, err)
 	}
 	_, err = e.do(ctx, by, &store.SettleHold{ID: id, State: "applied"})
-	return version, err
+	return version, ofHold(id, err)
+}
+
+func ofHold(id int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("held plan %d: %w", id, err)
 }
 
 // DiscardHold ends a held plan without doing it.

@@ -53,7 +53,7 @@ func (t teller) says() string {
 		if t.asked.q.Token != "" {
 			return fmt.Sprintf("Token %s does not belong to %s.", t.asked.token.Name, who)
 		}
-		return fmt.Sprintf("Nobody is known as %s.", t.asked.q.Who)
+		return fmt.Sprintf("Nobody is known as %q.", t.asked.q.Who)
 	}
 	return fmt.Sprintf("%s may not %s (%s).", who, may, t.x.Code)
 }

@@ -102,13 +102,13 @@ func (e *Engine) planSites(sites []access.Site) (*SitesPlan, error) {
 	now := e.cfg().Now()
 	out.Effect = mapping.Diff(p.snapshot, then, now)
 	counted := out.Effect
-	if bare, err := withBare(p.snapshot, out.Sites); err != nil {
+	if with, err := withNew(p.snapshot, out.Sites); err != nil {
 		return nil, err
-	} else if bare != p.snapshot {
-		counted = mapping.Diff(bare, then, now)
+	} else if with != p.snapshot {
+		counted = mapping.Diff(with, then, now)
 	}
 	limits := e.limits(p.set)
-	out.Counted, out.Limit, out.Breaches = counted.Changed(), limits.PeopleChanged.String(), limits.Breaches(counted)
+	out.Counted, out.Limit, out.Breaches = counted.Changed(), limits.PeopleChanged.String(), breachesOfSites(limits, counted)
 	sum := sha256.Sum256(append(mustJSON(out.Sites), out.Effect.Hash...))
 	out.Hash = hex.EncodeToString(sum[:])
 	return out, nil
@@ -127,28 +127,30 @@ func otherThan(snap *access.Snapshot, sites []access.Site) []access.Site {
 	return out
 }
 
-// withBare is snap and those of sites that it lacks, without labels, slug and
-// whatever names their ids: what rules for all sites give on a new one is what
-// they were written for, so the guard counts from there. It is snap itself when
-// none is new.
-func withBare(snap *access.Snapshot, sites []access.Site) (*access.Snapshot, error) {
+// withNew is snap and those of sites that it lacks: what rules give on a new site
+// is what they were written for, so the guard counts from there. It is snap itself
+// when none is new.
+func withNew(snap *access.Snapshot, sites []access.Site) (*access.Snapshot, error) {
 	d := access.Delta{Revision: snap.Revision()}
-	added := map[access.SiteID]bool{}
 	for _, s := range sites {
 		if _, ok := snap.Site(s.ID); !ok {
-			d.Sites, added[s.ID] = append(d.Sites, access.Site{ID: s.ID}), true
+			d.Sites = append(d.Sites, s)
 		}
 	}
-	if len(added) == 0 {
+	if len(d.Sites) == 0 {
 		return snap, nil
 	}
-	isNew := func(id access.SiteID) bool { return added[id] }
-	for r := range snap.Rules() {
-		if slices.ContainsFunc(r.Scope.Sites, isNew) {
-			other := *r
-			other.Scope.Sites = slices.DeleteFunc(slices.Clone(r.Scope.Sites), isNew)
-			d.Rules = append(d.Rules, other)
-		}
-	}
 	return snap.With(d)
+}
+
+// fewBySites is how many people a change of sites may always move, whatever share
+// of all they are: a label is put by hand, and seen before.
+const fewBySites = 10
+
+// breachesOfSites are the limits that a change of sites breaks.
+func breachesOfSites(l mapping.Limits, p *mapping.Plan) []mapping.Breach {
+	return slices.DeleteFunc(l.Breaches(p), func(b mapping.Breach) bool {
+		return b.Limit == "people_changed" && !l.PeopleChanged.IsCount && p.Changed() <= fewBySites ||
+			b.Limit == "people_removed" && !l.PeopleRemoved.IsCount && p.Lose <= fewBySites
+	})
 }

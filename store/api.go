@@ -330,7 +330,7 @@ type Hold struct {
 	State   string // held, applied, discarded, superseded
 	Created time.Time
 	Settled time.Time
-	By      string
+	By      string // who settled it; who made it is in the audit
 }
 
 // PutHold keeps a held plan; an equal one (kind, source, hash) is no change.

@@ -81,6 +81,9 @@ func (b *bridge) between(from, to string) (since, until time.Time, err error) {
 	if to != "" && err == nil {
 		until, err = pastTime(to, b.cfg.Location(), true)
 	}
+	if err == nil && to != "" && !since.Before(until) {
+		err = usage("%s is not before %s; there is no time between them", from, to)
+	}
 	return since, until, err
 }
 
@@ -112,7 +115,7 @@ func (a *app) auditSearchCommand() *cobra.Command {
 		},
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.limit, "limit", 50, "how many")
+	c.Flags().Var(atLeast(1, &f.limit, 50), "limit", "how many")
 	return c
 }
 

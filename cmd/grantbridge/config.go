@@ -15,6 +15,7 @@ func (a *app) configCommand() *cobra.Command {
 	return group("config", "check and show the configuration",
 		&cobra.Command{
 			Use: "check [FILE]", Short: "read the configuration strictly", Args: words("[FILE]"),
+			Long: "Check needs every variable that the file names, as serve does. FILE is that of\n--config when left out, and - is standard input, whose paths are relative to this\ndirectory.",
 			RunE: func(_ *cobra.Command, args []string) error { return a.configCheck(args) },
 		},
 		&cobra.Command{
@@ -29,10 +30,7 @@ func (a *app) configCommand() *cobra.Command {
 }
 
 func (a *app) configCheck(args []string) error {
-	if len(args) > 0 {
-		a.configFile = args[0]
-	}
-	l, err := a.load()
+	l, err := a.configToCheck(args)
 	if err != nil {
 		return err
 	}
@@ -46,11 +44,26 @@ func (a *app) configCheck(args []string) error {
 	return nil
 }
 
+func (a *app) configToCheck(args []string) (*config.Loaded, error) {
+	if len(args) == 0 {
+		return a.load(config.Whole)
+	}
+	if a.configFile = args[0]; a.configFile != "-" {
+		return a.load(config.Whole)
+	}
+	text, err := a.readInput("-")
+	if err != nil {
+		return nil, fmt.Errorf("read standard input: %w", err)
+	}
+	l, err := config.Parse("-", text, a.env, config.Whole)
+	return a.withStore(l, err)
+}
+
 // warnings are what works and should not stay, in the file and beside it.
 func warnings(l *config.Loaded) []string { return append(l.Warnings(), l.Misspelt(os.Environ())...) }
 
 func (a *app) configPrint() error {
-	l, err := a.load()
+	l, err := a.load(config.Part)
 	if err != nil {
 		return err
 	}

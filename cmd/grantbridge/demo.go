@@ -19,7 +19,7 @@ import (
 )
 
 func (a *app) demoCommand() *cobra.Command {
-	d := &demoRun{a: a}
+	d := &demoRun{a: a, port: 8480}
 	c := &cobra.Command{
 		Use: "demo", Short: "the whole product on this machine, with a make-believe company", Args: words(),
 		Long: `Demo serves on loopback over a store of its own, while an Okta-like and an
@@ -29,7 +29,7 @@ port above, lets you sign in as any of Okta's people. Demo break breaks the
 directory. Ctrl-C ends it; nothing leaves this machine.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
 	}
-	c.Flags().IntVar(&d.port, "port", 8480, "`port` on 127.0.0.1; 0 takes a free one")
+	c.Flags().Var(&bounded[int]{&d.port, 0, 65535}, "port", "`port` on 127.0.0.1; 0 takes a free one")
 	c.Flags().StringVar(&d.keep, "keep", "", "keep the data in this `directory`")
 	c.AddCommand(a.demoBreakCommand())
 	c.Flags().BoolVar(&d.once, "once", false, "push, print the summary and end")

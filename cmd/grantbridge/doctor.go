@@ -49,7 +49,7 @@ func (d *doctor) add(state, about, format string, args []any) {
 }
 
 func (d *doctor) examine(ctx context.Context) {
-	l, err := d.a.load()
+	l, err := d.a.load(config.Whole)
 	if err != nil {
 		d.fail("configuration", "%s", explainError(err))
 		return
@@ -145,7 +145,7 @@ func (d *doctor) mappingFile(ctx context.Context, b *bridge) {
 		d.fail("mapping_file", "%s", explainError(err))
 		return
 	}
-	p, err := b.Preview(ctx, name, text)
+	_, p, err := b.previewFile(ctx, name, text)
 	if err != nil {
 		d.fail("mapping_file", "%s", explainError(err))
 		return

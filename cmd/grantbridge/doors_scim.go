@@ -32,7 +32,8 @@ func (s *server) scimDoor(l *config.Loaded) (*scim.Door, error) {
 }
 
 // scimConfig is what the configuration says of the SCIM doors. jwt makes the
-// verifiers of signed tokens; nil makes none.
+// verifiers of signed tokens; without it the doors can let nobody in who proves
+// himself by what the configuration has, and no secret of it is needed.
 func scimConfig(l *config.Loaded, jwt func(string, config.SCIMJWT) (*scim.JWT, error)) (scim.Config, error) {
 	c := scim.Config{Sources: map[string]scim.Source{}, TrustedProxies: config.Prefixes(l.TrustedProxies)}
 	for name, src := range l.Sources {
@@ -45,7 +46,7 @@ func scimConfig(l *config.Loaded, jwt func(string, config.SCIMJWT) (*scim.JWT, e
 		out.Allow, out.Rate, out.Burst = config.Prefixes(src.SCIM.Allow), rate.Limit(perSecond), atOnce
 		out.Auth = scim.Auth{NoBearer: !a.Bearer.On(), NoBasic: !a.Basic.On(), OAuth: a.OAuth.On()}
 		out.EventURIs = events.EventURIs(l.EventStreams(), name)
-		if a.BasicUser != "" {
+		if a.BasicUser != "" && jwt != nil {
 			password, err := l.BasicPassword(name)
 			if err != nil {
 				return c, err

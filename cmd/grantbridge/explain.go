@@ -75,7 +75,7 @@ func (b *bridge) inSession(ctx context.Context, q *provision.Question, id string
 	if id == "" {
 		return nil
 	}
-	p, err := b.person(q.Who)
+	p, err := b.FindMeant(q.Who)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (b *bridge) tokenID(which string) (string, error) {
 	if which == "" {
 		return "", nil
 	}
-	t, err := b.token(which)
+	t, err := b.FindToken(which)
 	return strconv.FormatInt(int64(t.ID), 10), err
 }
 

@@ -130,11 +130,7 @@ func (g *generation) bootstrap(ctx context.Context) error {
 // configSites puts the configured sites through the guard. A held plan is kept
 // and reported; the catalogue stays and serving goes on.
 func (g *generation) configSites(ctx context.Context) error {
-	sites := g.cfg.AccessSites()
-	if len(sites) == 0 {
-		return nil
-	}
-	err := g.PutSites(ctx, byConfig("sites of the configuration"), sites)
+	err := putConfigSites(ctx, g.Engine, g.cfg.AccessSites())
 	if isOne[*provision.HeldError](err) || isOne[*provision.RefusedError](err) {
 		g.held, g.sitesHeld = explainError(err), true
 		if g.cfg.MappingFile != "" {

@@ -152,7 +152,7 @@ func (b *bridge) subject(ctx context.Context, who string) (access.Subject, error
 	if name, ok := strings.CutPrefix(who, "group:"); ok {
 		return b.groupSubject(ctx, name)
 	}
-	p, err := b.person(strings.TrimPrefix(who, "person:"))
+	p, err := b.FindMeant(strings.TrimPrefix(who, "person:"))
 	return access.Subject{Kind: access.ThePerson, ID: int64(p.ID)}, err
 }
 

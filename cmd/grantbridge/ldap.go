@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"grantbridge/cmd/grantbridge/internal/config"
 	"grantbridge/directory"
 	"grantbridge/ldapsync"
 )
@@ -24,7 +25,7 @@ func (a *app) ldapCheckCommand() *cobra.Command {
 		Use: "check", Short: "check connection, rights and proofs, stage by stage", Args: words(),
 		Long: "Check reads the directory of a source as a first run would, says at each stage what\nit found and what to do, and which of it would be trusted. It exits 1 when a reading\nwould not be believed. It needs no store.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := a.load()
+			l, err := a.load(config.Part)
 			if err != nil {
 				return err
 			}

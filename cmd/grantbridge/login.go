@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,10 +27,13 @@ func (a *app) traceListCommand() *cobra.Command {
 	var source, outcome, who string
 	c := &cobra.Command{Use: "list", Short: "the newest attempts, newest first", Args: words(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if outcome != "" && !slices.Contains(outcomes, outcome) {
+				return usage("--outcome: no %q; there are %s", outcome, strings.Join(outcomes, ", "))
+			}
 			return a.with(c.Context(), existing, func(b *bridge) error {
 				q := store.TraceQuery{Source: source, Outcome: outcome, Limit: limit}
 				if who != "" {
-					p, err := b.person(who)
+					p, err := b.FindMeant(who)
 					if err != nil {
 						return err
 					}
@@ -48,12 +52,15 @@ func (a *app) traceListCommand() *cobra.Command {
 					column[provision.SignInAttempt]{"PERSON", func(r provision.SignInAttempt) string { return orDash(r.Person) }})
 			})
 		}}
-	c.Flags().IntVar(&limit, "limit", 50, "how many")
+	c.Flags().Var(atLeast(1, &limit, 50), "limit", "how many")
 	c.Flags().StringVar(&source, "source", "", "of this source")
-	c.Flags().StringVar(&outcome, "outcome", "", "in, refused, waiting, tested or logout")
+	c.Flags().StringVar(&outcome, "outcome", "", strings.Join(outcomes, ", "))
 	c.Flags().StringVar(&who, "person", "", "of this person")
 	return c
 }
+
+// outcomes are what an attempt to sign in comes to.
+var outcomes = []string{"in", "refused", "waiting", "tested", "logout"}
 
 // traceView is a trace with what it came to.
 type traceView struct {

@@ -95,7 +95,7 @@ type parsed struct {
 // parseMapping reads the file that args name against the store when there is
 // one, else against the configuration alone.
 func (a *app) parseMapping(ctx context.Context, args []string) (*parsed, error) {
-	l, err := a.load()
+	l, err := a.load(config.Part)
 	if err != nil {
 		return nil, err
 	}
@@ -164,18 +164,6 @@ func storeEnv(ctx context.Context, v *store.View, p *parsed) error {
 	p.env.Sources = slices.Compact(p.env.Sources)
 	p.against = fmt.Sprintf("checked against %s and %s of the store", count(len(p.env.Sites), "site"), count(len(p.env.Groups), "group"))
 	return nil
-}
-
-// missingFrom are the sites of more whose ids are not among have.
-func missingFrom(have, more []access.Site) []access.Site {
-	known := siteNames(have)
-	var out []access.Site
-	for _, s := range more {
-		if _, ok := known[s.ID]; !ok {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 func nilIfEmpty[T any](s []T) []T {
@@ -253,7 +241,7 @@ func (a *app) mappingPreviewCommand() *cobra.Command {
 	var check, all bool
 	c := &cobra.Command{
 		Use: "preview [FILE]", Short: "who would gain and who would lose what; nothing is changed", Args: words("[FILE]"),
-		Long: "Preview compares the file with the live rules over all people. " + fileDefault,
+		Long: "Preview compares the file with the live rules over all people. Sites that only the\nconfiguration has count as if serve had added them. " + fileDefault,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error { return a.preview(c.Context(), b, args, check, all) })
 		},
@@ -268,11 +256,11 @@ func (a *app) preview(ctx context.Context, b *bridge, args []string, check, all 
 	if err != nil {
 		return err
 	}
-	p, err := b.Preview(ctx, name, text)
+	_, p, err := b.previewFile(ctx, name, text)
 	if err != nil {
 		return err
 	}
-	if err := a.showPreview(b, p, b.limit(text), all); err != nil {
+	if err := a.showPreview(b, p, all); err != nil {
 		return err
 	}
 	pending, err := differs(ctx, b, p, text)
@@ -297,7 +285,8 @@ func (a *app) mappingApplyCommand() *cobra.Command {
 		Use: "apply [FILE]", Short: "make the file the live rules, through the guard", Args: words("[FILE]"),
 		Long: `Apply shows what would change, asks, and makes the file the live rules as a new
 version. A plan over a limit is held and changes nothing (exit 5): approve it
-with sync apply ID --hash HASH. ` + fileDefault,
+with sync apply ID --hash HASH. Sites that only the configuration has are added
+first, as serve does. ` + fileDefault,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), mayMake, func(b *bridge) error { return a.apply(c.Context(), b, args, o) })
 		},
@@ -325,12 +314,12 @@ func (a *app) apply(ctx context.Context, b *bridge, args []string, o applyOption
 	if err != nil {
 		return err
 	}
-	p, err := b.Preview(ctx, name, text)
+	toCome, p, err := b.previewFile(ctx, name, text)
 	if err != nil {
 		return err
 	}
 	if a.people() {
-		if err := a.showPreview(b, p, b.limit(text), false); err != nil {
+		if err := a.showPreview(b, p, false); err != nil {
 			return err
 		}
 	}
@@ -342,6 +331,9 @@ func (a *app) apply(ctx context.Context, b *bridge, args []string, o applyOption
 		return invalid(fmt.Errorf("%s: its own tests fail, so nothing was changed; grantbridge mapping test %s says which", name, name))
 	}
 	if err := a.confirm(o.yes, "Make these the live rules?"); err != nil {
+		return err
+	}
+	if err := putConfigSites(ctx, b.Engine, toCome); err != nil {
 		return err
 	}
 	v, p, err := b.SetMapping(ctx, a.by(), name, text, o.comment, o.approve)

@@ -40,7 +40,7 @@ func (a *app) migrateUpCommand() *cobra.Command {
 }
 
 func (a *app) dsn() (*config.Loaded, string, error) {
-	l, err := a.load()
+	l, err := a.load(config.Part)
 	if err != nil {
 		return nil, "", err
 	}

@@ -18,9 +18,15 @@ import (
 )
 
 // load reads the configuration: the file that --config or GRANTBRIDGE_CONFIG
-// name, else ./config.yaml, else none.
-func (a *app) load() (*config.Loaded, error) {
-	l, err := a.loadFile()
+// name, else ./config.yaml, else none. Most commands need a part of it: they run
+// beside a server, in terminals that do not have its secrets.
+func (a *app) load(need config.Need) (*config.Loaded, error) {
+	l, err := a.loadFile(need)
+	return a.withStore(l, err)
+}
+
+// withStore lets --store outrank what was loaded.
+func (a *app) withStore(l *config.Loaded, err error) (*config.Loaded, error) {
 	if err != nil || a.storeName == "" {
 		return l, err
 	}
@@ -31,9 +37,9 @@ func (a *app) load() (*config.Loaded, error) {
 	return l, nil
 }
 
-func (a *app) loadFile() (*config.Loaded, error) {
+func (a *app) loadFile(need config.Need) (*config.Loaded, error) {
 	file, named := a.configPath()
-	l, err := config.Load(file, a.env)
+	l, err := config.Load(file, a.env, need)
 	if errors.Is(err, fs.ErrNotExist) {
 		if named {
 			return nil, invalid(fmt.Errorf("%s is not there; copy config.example.yaml to begin with", file))
@@ -77,7 +83,7 @@ func (b *bridge) close() { _ = b.st.Close() }
 // open opens the store that the configuration names, beside a server that may
 // be running on it.
 func (a *app) open(ctx context.Context, use storeUse) (*bridge, error) {
-	l, err := a.load()
+	l, err := a.load(config.Part)
 	if err != nil {
 		return nil, err
 	}

@@ -61,30 +61,17 @@ func (a *app) personShowCommand() *cobra.Command {
 	}
 }
 
-// person finds a person, or says who may have been meant.
-func (b *bridge) person(who string) (provision.PersonRef, error) {
-	p, err := b.FindPerson(who)
-	if !errors.Is(err, store.ErrNotFound) {
-		return p, err
-	}
-	hint := ""
-	if near := b.NearestLogin(who); near != "" {
-		hint = fmt.Sprintf("; did you mean %s?", near)
-	}
-	return p, fmt.Errorf("nobody is known as %q%s", who, hint)
-}
-
 // personID is who is named; 0 when nobody is.
 func (b *bridge) personID(who string) (access.PersonID, error) {
 	if who == "" {
 		return 0, nil
 	}
-	p, err := b.person(who)
+	p, err := b.FindMeant(who)
 	return p.ID, err
 }
 
 func (b *bridge) personView(ctx context.Context, v *store.View, who string) (*personView, error) {
-	ref, err := b.person(who)
+	ref, err := b.FindMeant(who)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +189,7 @@ and says what is left.`,
 }
 
 func (a *app) lock(ctx context.Context, b *bridge, who string, yes, evenLast bool) error {
-	p, err := b.person(who)
+	p, err := b.FindMeant(who)
 	if err != nil {
 		return err
 	}
@@ -279,14 +266,14 @@ func (a *app) link(ctx context.Context, b *bridge, account, who string) error {
 	if !ok {
 		return usage("which account? write SOURCE/ID or SOURCE/LOGIN")
 	}
-	from, err := b.person(name)
+	from, err := b.FindMeant(name)
 	if errors.Is(err, provision.ErrAmbiguous) {
-		from, err = b.person(account)
+		from, err = b.FindMeant(account)
 	}
 	if err != nil {
 		return err
 	}
-	to, err := b.person(who)
+	to, err := b.FindMeant(who)
 	if err != nil {
 		return err
 	}
@@ -319,7 +306,7 @@ func (a *app) personUnlockCommand() *cobra.Command {
 		Use: "unlock WHO", Short: "open a lock; older sessions and tokens stay dead", Args: words("WHO"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				p, err := b.person(args[0])
+				p, err := b.FindMeant(args[0])
 				if err != nil {
 					return err
 				}

@@ -21,14 +21,14 @@ type previewed struct {
 	Tests    []mapping.TestResult `json:"tests"`
 }
 
-func (a *app) showPreview(b *bridge, p *provision.Preview, limit string, all bool) error {
+func (a *app) showPreview(b *bridge, p *provision.Preview, all bool) error {
 	if !a.people() {
 		return a.encode(previewed{p.Live, p.Plan, p.Breaches, p.Problems, p.Tests})
 	}
 	for _, w := range p.Problems {
 		a.note("%s", problemText(w))
 	}
-	a.writePlan(b, p.Plan, limit, all)
+	a.writePlan(b, p.Plan, p.Limits.PeopleChanged.String(), all)
 	for _, br := range p.Breaches {
 		word := "would be held:"
 		if br.Final {
@@ -42,15 +42,6 @@ func (a *app) showPreview(b *bridge, p *provision.Preview, limit string, all boo
 	return nil
 }
 
-// limit is how many people a change by text may move: the text's own limit comes
-// first.
-func (b *bridge) limit(text []byte) string {
-	if set, _ := b.ParseMapping("", text); set != nil && set.Limits().PeopleChanged.Set {
-		return set.Limits().PeopleChanged.String()
-	}
-	return b.cfg.Limits.PeopleChanged.String()
-}
-
 // writePlan prints the sum, then who moves where, removals first.
 func (a *app) writePlan(b *bridge, p *mapping.Plan, limit string, all bool) {
 	fmt.Fprintf(a.out, "%d get access   %d go up   %d go down   %d lose access        %s of people, limit %s\n",
@@ -58,9 +49,9 @@ func (a *app) writePlan(b *bridge, p *mapping.Plan, limit string, all bool) {
 	if p.SuperusersBefore != p.SuperusersAfter {
 		fmt.Fprintf(a.out, "superusers: %d now, %d then\n", p.SuperusersBefore, p.SuperusersAfter)
 	}
-	sites := map[access.SiteID]string{}
+	sites := siteNames(b.cfg.AccessSites()) // which may be to come
 	if s, _ := b.Holder().Snapshot(now()); s != nil {
-		sites = siteNames(s.AllSites())
+		maps.Copy(sites, siteNames(s.AllSites()))
 	}
 	maps.Copy(sites, b.newSites)
 	moves := together(p.Moves)

@@ -47,7 +47,7 @@ With --load it measures instead of judging.`,
 	fl.StringVar(&f.profile, "profile", string(verify.RFC), strings.Join(profiles, ", "))
 	fl.StringSliceVar(&f.only, "only", nil, "only cases whose id or area is like this")
 	fl.StringVar(&f.failOn, "fail-on", string(verify.Must), "the least level whose failures count: MUST, PROVIDER or SHOULD")
-	fl.IntVar(&f.parallel, "parallel", 1, "cases at a time")
+	fl.Var(atLeast(1, &f.parallel, 1), "parallel", "cases at a time")
 	fl.StringVar(&f.junit, "junit", "", "write a JUnit report to this `file` too")
 	fl.StringVar(&f.load, "load", "", "measure: users=200,groups=1,memberships=200,per-patch=1,concurrency=4")
 	must(c.MarkFlagRequired("url"))

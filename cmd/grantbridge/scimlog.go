@@ -36,8 +36,8 @@ would do now.`,
 		},
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.limit, "limit", 50, "how many")
-	c.Flags().Int64Var(&f.before, "before", 0, "only below this `ID`: the next page")
+	c.Flags().Var(atLeast(1, &f.limit, 50), "limit", "how many")
+	c.Flags().Var(atLeast(1, &f.before, 0), "before", "only below this `ID`: the next page")
 	c.AddCommand(a.scimLogShowCommand(), a.scimLogFollowCommand(), a.scimLogReplayCommand())
 	return c
 }
@@ -154,7 +154,7 @@ func (a *app) scimLogFollowCommand() *cobra.Command {
 		},
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.limit, "count", 0, "end after so many")
+	c.Flags().Var(atLeast(1, &f.limit, 0), "count", "end after so many")
 	return c
 }
 

@@ -132,7 +132,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 // serveConfig is load for a server, which does not run without a file by
 // accident.
 func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
-	l, err := a.load()
+	l, err := a.load(config.Whole)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,10 @@ func (a *app) serveConfig(over func(*config.Loaded)) (*config.Loaded, error) {
 		return nil, invalid(errors.New("there is no config.yaml here; copy config.example.yaml, name one with --config, or try: grantbridge demo"))
 	}
 	over(l)
-	return l, l.Recheck()
+	if err := l.Recheck(); err != nil {
+		return nil, usage("%v", err)
+	}
+	return l, nil
 }
 
 func (a *app) newServer(ctx context.Context, l *config.Loaded, o serveOptions) (*server, error) {

@@ -51,7 +51,7 @@ func (a *app) sessionListCommand() *cobra.Command {
 					column[provision.SignedIn]{"ENDS", func(r provision.SignedIn) string { return when(r.Ends) }})
 			})
 		}})
-	c.Flags().IntVar(&s.limit, "limit", 50, "how many")
+	c.Flags().Var(atLeast(1, &s.limit, 50), "limit", "how many")
 	return c
 }
 
@@ -60,7 +60,7 @@ func (b *bridge) sessionQuery(s sessionChoice) (store.SessionQuery, error) {
 	if s.who == "" {
 		return q, nil
 	}
-	p, err := b.person(s.who)
+	p, err := b.FindMeant(s.who)
 	q.Person = p.ID
 	return q, err
 }

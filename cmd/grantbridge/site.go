@@ -40,7 +40,7 @@ Whose access that changes is shown; --plan only shows it. ` + siteGuard,
 				return err
 			}
 			s := access.Site{ID: access.SiteID(id), Slug: args[1], Name: strings.Join(args[2:], ""), Labels: labels}
-			return a.addSite(c.Context(), s, bare || c.Flags().Changed("label"), siteOptions{plan: plan, yes: true})
+			return a.addSite(c.Context(), s, bare || c.Flags().Changed("label"), plan)
 		},
 	})
 	c.Flags().BoolVar(&plan, "plan", false, "only show what would change")
@@ -52,7 +52,7 @@ Whose access that changes is shown; --plan only shows it. ` + siteGuard,
 
 // addSite puts a site; what is not said of it stays as it is. labelled tells that
 // its labels were.
-func (a *app) addSite(ctx context.Context, s access.Site, labelled bool, o siteOptions) error {
+func (a *app) addSite(ctx context.Context, s access.Site, labelled, plan bool) error {
 	return a.with(ctx, mayMake, func(b *bridge) error {
 		if old, err := b.FindSite(strconv.FormatInt(int64(s.ID), 10)); err == nil && old.ID == s.ID {
 			s.Name = cmp.Or(s.Name, old.Name)
@@ -61,7 +61,7 @@ func (a *app) addSite(ctx context.Context, s access.Site, labelled bool, o siteO
 			}
 		}
 		s.Name = cmp.Or(s.Name, s.Slug)
-		return a.putSites(ctx, b, []access.Site{s}, o)
+		return a.putSites(ctx, b, []access.Site{s}, plan)
 	})
 }
 
@@ -109,13 +109,13 @@ func labelText(labels map[string]string) string {
 }
 
 func (a *app) siteImportCommand() *cobra.Command {
-	var o siteOptions
+	var plan bool
 	c := a.reasons(&cobra.Command{
 		Use: "import FILE", Short: "add or change many sites from CSV, YAML or JSON", Args: words("FILE"),
 		Long: `Import reads a CSV file with the columns id, slug, name and labels
 (region=eu,tier=prod or region=eu;tier=prod), as site list -o csv writes it, or a YAML or JSON file with
 a sites: list as in the configuration. - is standard input. It is all or nothing.
-It shows whose access would change, and asks; it asks nothing when nobody's would. ` + siteGuard,
+Whose access that changes is shown; --plan only shows it. ` + siteGuard,
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.readInput(args[0])
 			if err != nil {
@@ -125,11 +125,10 @@ It shows whose access would change, and asks; it asks nothing when nobody's woul
 			if err != nil {
 				return err
 			}
-			return a.with(c.Context(), mayMake, func(b *bridge) error { return a.putSites(c.Context(), b, sites, o) })
+			return a.with(c.Context(), mayMake, func(b *bridge) error { return a.putSites(c.Context(), b, sites, plan) })
 		},
 	})
-	c.Flags().BoolVar(&o.plan, "plan", false, "only show what would change")
-	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&plan, "plan", false, "only show what would change")
 	return c
 }
 

@@ -15,11 +15,9 @@ const siteGuard = `A
 change over a limit is held and changes nothing (exit 5): approve it with sync
 apply ID --hash HASH.`
 
-// siteOptions say how sites are put.
-type siteOptions struct{ plan, yes bool }
-
-// putSites shows whose access would change, asks, and puts the sites.
-func (a *app) putSites(ctx context.Context, b *bridge, sites []access.Site, o siteOptions) error {
+// putSites shows whose access changes, and puts the sites unless only the plan was
+// asked for.
+func (a *app) putSites(ctx context.Context, b *bridge, sites []access.Site, plan bool) error {
 	for _, s := range sites {
 		if !config.ValidSlug(s.Slug) {
 			return usage("slug %q: %s", s.Slug, config.SlugForm)
@@ -29,13 +27,8 @@ func (a *app) putSites(ctx context.Context, b *bridge, sites []access.Site, o si
 	if err != nil {
 		return err
 	}
-	if err := a.showSites(b, p, o); err != nil || o.plan {
+	if err := a.showSites(b, p, plan); err != nil || plan {
 		return err
-	}
-	if p.Effect.Changed() > 0 {
-		if err := a.confirm(o.yes, "Put these sites into the catalogue?"); err != nil {
-			return err
-		}
 	}
 	if err := b.PutSites(ctx, a.by(), sites); err != nil {
 		return err
@@ -50,17 +43,17 @@ func (a *app) putSites(ctx context.Context, b *bridge, sites []access.Site, o si
 
 // showSites prints a plan for sites; a change for nobody only when it was asked
 // for.
-func (a *app) showSites(b *bridge, p *provision.SitesPlan, o siteOptions) error {
+func (a *app) showSites(b *bridge, p *provision.SitesPlan, plan bool) error {
 	switch {
 	case !a.people():
-		if o.plan {
+		if plan {
 			return a.encode(p)
 		}
 		return nil
-	case o.plan:
+	case plan:
 		a.say("%s would be new or other than now", count(len(p.Sites), "site"))
 	}
-	if !o.plan && p.Effect.Changed() == 0 {
+	if !plan && p.Effect.Changed() == 0 {
 		return nil
 	}
 	a.writeSitesPlan(b, p, false)
@@ -76,7 +69,7 @@ func (a *app) writeSitesPlan(b *bridge, p *provision.SitesPlan, all bool) {
 	a.say("sites: %s", some(siteTexts(p.Sites), maxSites, all))
 	a.writePlan(b, p.Effect, p.Limit, all)
 	if n := p.Effect.Changed() - p.Counted; n > 0 {
-		fmt.Fprintf(a.out, "%s only get what rules for all sites give on a new one; that does not count for the limit\n", count(n, "person"))
+		fmt.Fprintf(a.out, "%s only get what rules give on new sites; that does not count for the limit\n", count(n, "person"))
 	}
 }
 

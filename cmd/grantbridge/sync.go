@@ -24,15 +24,16 @@ func (a *app) syncCommand() *cobra.Command {
 
 // holdRow is a held plan for machines.
 type holdRow struct {
-	ID      int64     `json:"id"`
-	Kind    string    `json:"kind"`
-	Source  string    `json:"source,omitempty"`
-	State   string    `json:"state"`
-	Says    []string  `json:"says"`
-	Hash    string    `json:"hash"`
-	Base    int64     `json:"base"`
-	Created time.Time `json:"created"`
-	By      string    `json:"by"`
+	ID        int64     `json:"id"`
+	Kind      string    `json:"kind"`
+	Source    string    `json:"source,omitempty"`
+	State     string    `json:"state"`
+	Says      []string  `json:"says"`
+	Hash      string    `json:"hash"`
+	Base      int64     `json:"base"`
+	Created   time.Time `json:"created"`
+	Settled   time.Time `json:"settled,omitzero"`
+	SettledBy string    `json:"settled_by,omitempty"`
 	// Plan is what was held, as it was then.
 	Plan json.RawMessage `json:"plan,omitempty"`
 }
@@ -42,6 +43,7 @@ func (a *app) syncListCommand() *cobra.Command {
 	var source string
 	c := &cobra.Command{
 		Use: "list", Short: "the plans that a guard holds, or the last runs", Args: words(),
+		Long: "SETTLED BY is who applied or dropped a plan, with --all; who or what made it is in\naudit search --action hold.put.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if runs {
 				return a.with(c.Context(), existing, func(b *bridge) error { return a.listRuns(c.Context(), b, source) })
@@ -78,7 +80,7 @@ func (a *app) listHolds(holds []store.Hold, source string) error {
 		column[holdRow]{"SOURCE", func(h holdRow) string { return orDash(h.Source) }},
 		column[holdRow]{"STATE", func(h holdRow) string { return h.State }},
 		column[holdRow]{"SINCE", func(h holdRow) string { return when(h.Created) }},
-		column[holdRow]{"BY", func(h holdRow) string { return orDash(h.By) }},
+		column[holdRow]{"SETTLED BY", func(h holdRow) string { return orDash(h.SettledBy) }},
 		column[holdRow]{"HASH", func(h holdRow) string { return h.Hash }},
 		column[holdRow]{"BECAUSE", func(h holdRow) string { return strings.Join(h.Says, "; ") }})
 }
@@ -125,7 +127,7 @@ func (a *app) applyHold(ctx context.Context, b *bridge, id int64, hash string, y
 	}
 	v, err := b.ApplyHold(ctx, a.by(), id, hash)
 	if err != nil {
-		return fmt.Errorf("held plan %d: %w", id, err)
+		return err
 	}
 	if v == 0 {
 		a.say("held plan %d is done", id)
@@ -148,7 +150,7 @@ func (a *app) applyHeldRun(ctx context.Context, b *bridge, h store.Hold, hash st
 		return err
 	})
 	if _, err := b.ApplyHold(ctx, a.by(), h.ID, hash); err != nil {
-		return fmt.Errorf("held plan %d: %w", h.ID, err)
+		return err
 	}
 	a.say("held plan %d is done", h.ID)
 	return nil

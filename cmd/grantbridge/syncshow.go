@@ -111,5 +111,5 @@ func (a *app) showHold(b *bridge, h store.Hold, all bool) {
 }
 
 func rowOf(h store.Hold) holdRow {
-	return holdRow{h.ID, h.Kind, h.Source, h.State, h.Says, h.Hash, h.Base, h.Created, h.By, json.RawMessage(h.Plan)}
+	return holdRow{h.ID, h.Kind, h.Source, h.State, h.Says, h.Hash, h.Base, h.Created, h.Settled, h.By, json.RawMessage(h.Plan)}
 }

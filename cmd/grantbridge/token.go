@@ -98,7 +98,7 @@ func (a *app) createToken(ctx context.Context, f tokenFlags, args []string) erro
 			t.Name = cmp.Or(strings.Join(args, ""), f.service)
 		} else {
 			var p provision.PersonRef
-			p, err = b.person(args[0])
+			p, err = b.FindMeant(args[0])
 			t.Person, t.Name = p.ID, cmp.Or(strings.Join(args[1:], ""), f.description, "token")
 		}
 		if err != nil {
@@ -127,7 +127,7 @@ func (a *app) tokenOf(b *bridge, f tokenFlags) (t store.Token, err error) {
 		}
 	}
 	if f.parent != "" {
-		parent, err := b.token(f.parent)
+		parent, err := b.FindToken(f.parent)
 		if err != nil {
 			return t, err
 		}
@@ -270,7 +270,7 @@ func (a *app) tokenInspectCommand() *cobra.Command {
 		Long: "Inspect finds a token by id, prefix or name. Never write a secret on a command line.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				t, err := b.token(args[0])
+				t, err := b.FindToken(args[0])
 				if err != nil {
 					return err
 				}
@@ -278,22 +278,6 @@ func (a *app) tokenInspectCommand() *cobra.Command {
 			})
 		},
 	}
-}
-
-func (b *bridge) token(which string) (store.Token, error) {
-	t, err := b.FindToken(which)
-	if errors.Is(err, store.ErrNotFound) {
-		return t, fmt.Errorf("no token %q; see token list --all", shorten(which))
-	}
-	return t, err
-}
-
-// shorten keeps a secret that somebody pasted out of an error.
-func shorten(s string) string {
-	if len(s) > 24 {
-		return s[:8] + "…"
-	}
-	return s
 }
 
 func (a *app) inspect(ctx context.Context, b *bridge, t store.Token) error {
@@ -335,7 +319,7 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 }
 
 func (a *app) rotate(ctx context.Context, b *bridge, which string, overlap time.Duration, expires string) error {
-	old, err := b.token(which)
+	old, err := b.FindToken(which)
 	if err != nil {
 		return err
 	}
@@ -357,7 +341,7 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 		Use: "revoke TOKEN", Short: "end a token now", Args: words("TOKEN"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), existing, func(b *bridge) error {
-				t, err := b.token(args[0])
+				t, err := b.FindToken(args[0])
 				if err != nil {
 					return err
 				}

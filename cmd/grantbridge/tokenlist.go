@@ -18,15 +18,18 @@ type tokenFilter struct {
 func (a *app) listTokens(ctx context.Context, b *bridge, v *store.View, f tokenFilter) error {
 	var owner access.PersonID
 	if f.who != "" {
-		p, err := b.person(f.who)
+		p, err := b.FindMeant(f.who)
 		if err != nil {
 			return err
 		}
 		owner = p.ID
 	}
 	idle, err := parseSpan(f.unused)
-	if f.unused != "" && err != nil {
+	switch {
+	case f.unused != "" && err != nil:
 		return err
+	case idle < 0:
+		return usage("--unused %s is not a time that has passed; write 90d", f.unused)
 	}
 	tokens, err := v.Tokens(ctx, 0)
 	if err != nil {

@@ -227,7 +227,7 @@ func (a *app) showImport(ctx context.Context, b *bridge, p *importPlan) error {
 		if err != nil {
 			return err
 		}
-		if err := a.showSites(b, pre, siteOptions{}); err != nil {
+		if err := a.showSites(b, pre, false); err != nil {
 			return err
 		}
 	}
@@ -238,7 +238,7 @@ func (a *app) showImport(ctx context.Context, b *bridge, p *importPlan) error {
 			if err != nil {
 				return err
 			}
-			if err := a.showPreview(b, pre, b.limit([]byte(p.text)), false); err != nil {
+			if err := a.showPreview(b, pre, false); err != nil {
 				return err
 			}
 		}

@@ -31,7 +31,7 @@ func (a *app) mappingExportCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().Int64Var(&version, "version", 0, "this version instead of the live one")
+	c.Flags().Var(atLeast(1, &version, 0), "version", "this version instead of the live one")
 	return c
 }
 
@@ -133,7 +133,7 @@ func (a *app) restore(ctx context.Context, b *bridge, n int64, yes bool, approve
 		a.say("the rules of version %d are live already, as version %d", n, live.Version)
 		return err
 	}
-	if err := a.showPreview(b, p, b.limit([]byte(m.Text)), false); err != nil {
+	if err := a.showPreview(b, p, false); err != nil {
 		return err
 	}
 	if err := a.confirm(yes, fmt.Sprintf("Make version %d live again?", n)); err != nil {

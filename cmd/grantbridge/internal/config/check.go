@@ -156,17 +156,20 @@ func checkOneAuthority(d *strict.Document, at string, s Source) {
 
 func checkSCIM(d *strict.Document, at string, s *SCIM) {
 	oneOf(d, at+".profile", s.Profile, profiles)
-	if s.Token != "" && s.TokenFile != "" {
+	if s.Token.Given() && s.TokenFile != "" {
 		d.Problem(at+".token_file", "token and token_file are both given; keep one")
 	}
 	checkSCIMAuth(d, at+".auth", s)
-	if t := s.Token.Reveal(); t != "" && len(t) < minToken {
+	if s.Token.tooShort() {
 		d.Problem(at+".token", "the token is shorter than %d characters; make a long random one: openssl rand -hex 32", minToken)
 	}
 }
 
 // minToken keeps out passwords; a bearer token is stored with a fast hash.
 const minToken = 16
+
+// tooShort reports whether it can be guessed; nobody knows of an unresolved one.
+func (s Secret) tooShort() bool { return s.text != "" && len(s.text) < minToken }
 
 // checkFilter finds the commonest slips; the directory says the rest.
 func checkFilter(d *strict.Document, at, filter string) {

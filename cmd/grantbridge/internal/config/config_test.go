@@ -102,7 +102,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"an anchor", "log: &a {level: info}", `anchors`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Parse("c.yaml", []byte(c.text), noEnv)
+			_, err := Parse("c.yaml", []byte(c.text), noEnv, Whole)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v\nwant it to say %s", err, c.want)
 			}
@@ -111,7 +111,7 @@ func TestWhatIsRefused(t *testing.T) {
 }
 
 func TestAllProblemsComeInOnePass(t *testing.T) {
-	_, err := Parse("c.yaml", []byte("lisen: x\nlog: {level: loud}\nlimits: {people: 3}"), noEnv)
+	_, err := Parse("c.yaml", []byte("lisen: x\nlog: {level: loud}\nlimits: {people: 3}"), noEnv, Whole)
 	if n := strings.Count(fmt.Sprint(err), "c.yaml:"); n < 2 {
 		t.Errorf("got %d problems: %v", n, err)
 	}
@@ -129,7 +129,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		"sources:\n  okta: {scim: {tken: \"" + secret + "}}",
 		"sore: postgres://u:" + secret + "@h/db",
 	} {
-		_, err := Parse("c.yaml", []byte(text), env("T", secret))
+		_, err := Parse("c.yaml", []byte(text), env("T", secret), Whole)
 		if err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s\ngives %v", text, err)
 		}
@@ -139,7 +139,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 func TestEnvironmentOverridesTheFile(t *testing.T) {
 	l, err := Parse("c.yaml", []byte("listen: 127.0.0.1:1\nlog: {level: warn}"), env(
 		"GRANTBRIDGE_LISTEN", "127.0.0.1:2", "GRANTBRIDGE_LOG_LEVEL", "debug",
-		"GRANTBRIDGE_LIMITS_PEOPLE_CHANGED", "7", "GRANTBRIDGE_LIMITS_MAX_STALENESS", "9s", "GRANTBRIDGE_LIMITS_SUPERUSERS_AT_LEAST", "2"))
+		"GRANTBRIDGE_LIMITS_PEOPLE_CHANGED", "7", "GRANTBRIDGE_LIMITS_MAX_STALENESS", "9s", "GRANTBRIDGE_LIMITS_SUPERUSERS_AT_LEAST", "2"), Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,14 +147,14 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 	if want := "127.0.0.1:2debug{7 5% 2 9s 100}"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if _, err := Parse("c.yaml", nil, env("GRANTBRIDGE_LIMITS_REMOVAL_BURST", "many")); err == nil || !strings.Contains(err.Error(), "GRANTBRIDGE_LIMITS_REMOVAL_BURST") {
+	if _, err := Parse("c.yaml", nil, env("GRANTBRIDGE_LIMITS_REMOVAL_BURST", "many"), Whole); err == nil || !strings.Contains(err.Error(), "GRANTBRIDGE_LIMITS_REMOVAL_BURST") {
 		t.Errorf("a bad variable gives %v", err)
 	}
 }
 
 func TestVariablesExpandInValues(t *testing.T) {
 	text := "listen: ${HOST:-127.0.0.1}:${PORT}\nbase_url: \"\"\nmapping_file: $${PORT}\nlimits: {removal_burst: \"${PORT}\"}"
-	l, err := Parse("c.yaml", []byte(text), env("PORT", "81", "HOST", ""))
+	l, err := Parse("c.yaml", []byte(text), env("PORT", "81", "HOST", ""), Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yaml")
 	text := "store: sqlite:g.db\nmapping_file: m.yaml\nsources: {o: {scim: {token_file: /abs}}}"
-	l, err := Parse(file, []byte(text), noEnv)
+	l, err := Parse(file, []byte(text), noEnv, Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 
 func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
 	text := "store: postgres://u:pw@h/db\nsources: {o: {scim: {token: 0123456789abcdef}}, l: {ldap: {url: \"ldaps://h\", bind_dn: cn=a, bind_password: hush, users: {base: dc=x}, groups: {base: dc=x}}}}"
-	l, err := Parse("c.yaml", []byte(text), noEnv)
+	l, err := Parse("c.yaml", []byte(text), noEnv, Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,12 +196,12 @@ func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
 		t.Errorf("fmt shows the token: %s", s)
 	}
 	out = []byte(strings.ReplaceAll(string(out), masked, "0123456789abcdef"))
-	again, err := Parse("c.yaml", out, noEnv)
+	again, err := Parse("c.yaml", out, noEnv, Whole)
 	if err != nil {
 		t.Fatalf("what print writes is refused: %v\n%s", err, out)
 	}
 	l.Store = "postgres://u:xxxxx@h/db" // as masked
-	l.Sources["l"].LDAP.BindPassword = "0123456789abcdef"
+	l.Sources["l"].LDAP.BindPassword = Secret{text: "0123456789abcdef"}
 	if !reflect.DeepEqual(again.Config, l.Config) {
 		t.Errorf("what print writes is another configuration:\n%s", out)
 	}
@@ -211,11 +211,11 @@ func TestPrintMasksSecretsAndCanBeReadAgain(t *testing.T) {
 }
 
 func TestAProblemWithAVariableNamesTheVariable(t *testing.T) {
-	_, err := Parse("c.yaml", []byte("log: {level: warn}"), env("GRANTBRIDGE_LOG_LEVEL", "loud"))
+	_, err := Parse("c.yaml", []byte("log: {level: warn}"), env("GRANTBRIDGE_LOG_LEVEL", "loud"), Whole)
 	if err == nil || !strings.HasPrefix(err.Error(), `GRANTBRIDGE_LOG_LEVEL: no level "loud"`) {
 		t.Errorf("got %v", err)
 	}
-	l, err := Parse("c.yaml", nil, noEnv)
+	l, err := Parse("c.yaml", nil, noEnv, Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,11 +238,11 @@ func TestPasswordsOfAStoreAreNeverShown(t *testing.T) {
 			t.Errorf("%s is shown as %s, want %s", dsn, got, want)
 		}
 	}
-	l, err := Parse("c.yaml", []byte("store: postgres://u@h/db?password=hush"), noEnv)
+	l, err := Parse("c.yaml", []byte("store: postgres://u@h/db?password=hush"), noEnv, Whole)
 	if err != nil || len(l.Warnings()) != 1 || !strings.Contains(l.Warnings()[0], "store_password_file") {
 		t.Errorf("a password in the query: %v, %v", l.Warnings(), err)
 	}
-	if _, err := Parse("c.yaml", []byte("store: mysql://u@h/db?password=hush"), noEnv); err == nil || strings.Contains(err.Error(), "hush") {
+	if _, err := Parse("c.yaml", []byte("store: mysql://u@h/db?password=hush"), noEnv, Whole); err == nil || strings.Contains(err.Error(), "hush") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -256,7 +256,7 @@ func TestSecretsInFiles(t *testing.T) {
 	}
 	write("token", "0123456789abcdef\n")
 	write("pw", "p w@\n")
-	l, err := Parse(filepath.Join(dir, "c.yaml"), []byte("store: postgres://u@h/db\nstore_password_file: pw\nsources: {o: {scim: {token_file: token}}}"), noEnv)
+	l, err := Parse(filepath.Join(dir, "c.yaml"), []byte("store: postgres://u@h/db\nstore_password_file: pw\nsources: {o: {scim: {token_file: token}}}"), noEnv, Whole)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestWhatIsRefusedOfEvents(t *testing.T) {
 		{"a name that is no path", "events: {signing_key_file: k, streams: {\"a/b\": {audience: [a]}}}", `stream name "a/b"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Parse("c.yaml", []byte(c.text), noEnv)
+			_, err := Parse("c.yaml", []byte(c.text), noEnv, Whole)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v\nwant it to say %s", err, c.want)
 			}
@@ -58,7 +58,7 @@ func TestStreamsWithTheirFiles(t *testing.T) {
     m: {audience: [m], authorization_file: m.token}
     r: {audience: [r], delivery: push, endpoint: "http://127.0.0.1:1/", authorization_file: r.header, events: ["urn:ietf:params:scim:event:prov:delete"]}
 `
-	l, err := Parse(filepath.Join(dir, "c.yaml"), []byte(text), noEnv)
+	l, err := Parse(filepath.Join(dir, "c.yaml"), []byte(text), noEnv, Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestStreamsWithTheirFiles(t *testing.T) {
 		{"m.token", "short", "fewer than 16 characters"}, {"m.token", "none", "read a secret"},
 		{"signing_key_file: k.pem", "signing_key_file: short", "no PEM block"},
 	} {
-		l, err := Parse(filepath.Join(dir, "c.yaml"), []byte(strings.Replace(text, bad.from, bad.to, 1)), noEnv)
+		l, err := Parse(filepath.Join(dir, "c.yaml"), []byte(strings.Replace(text, bad.from, bad.to, 1)), noEnv, Whole)
 		if err != nil {
 			t.Fatal(err)
 		}

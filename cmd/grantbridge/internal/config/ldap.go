@@ -169,10 +169,10 @@ func checkLDAP(d *strict.Document, at string, l *LDAP) {
 }
 
 func (l *LDAP) checkBind(d *strict.Document, at string) {
-	if l.BindPassword != "" && l.BindPasswordFile != "" {
+	if l.BindPassword.Given() && l.BindPasswordFile != "" {
 		d.Problem(at+".bind_password_file", "bind_password and bind_password_file are both given; keep one")
 	}
-	if l.Bind == "simple" && l.BindDN != "" && l.BindPassword == "" && l.BindPasswordFile == "" {
+	if l.Bind == "simple" && l.BindDN != "" && !l.BindPassword.Given() && l.BindPasswordFile == "" {
 		d.Problem(at+".bind_dn", "no password for it; give bind_password_file")
 	}
 	if l.Bind == "simple" && l.BindDN == "" {
@@ -193,7 +193,7 @@ func (l *LDAP) checkKerberos(d *strict.Document, at string) {
 		}
 		return
 	}
-	if l.BindDN != "" || l.BindPassword != "" || l.BindPasswordFile != "" {
+	if l.BindDN != "" || l.BindPassword.Given() || l.BindPasswordFile != "" {
 		d.Problem(at+".bind", "gssapi needs no bind_dn and no password; kerberos says who reads")
 	}
 	if err := l.bind().Kerberos.Validate(); err != nil {
@@ -206,13 +206,13 @@ func (l *LDAP) checkKerberos(d *strict.Document, at string) {
 	}
 }
 
-// bind is who reads; a password in a file is not in it yet.
+// bind is who reads; the password is not in it yet.
 func (l *LDAP) bind() ldapsync.Bind {
 	k := l.Kerberos
 	if k.ConfigFile == kerberos.DefaultConfig {
 		k.ConfigFile = "" // which may be missing, unlike one that somebody names
 	}
-	return ldapsync.Bind{Method: ldapsync.BindMethod(l.Bind), DN: l.BindDN, Password: l.BindPassword.Reveal(), Service: k.Service,
+	return ldapsync.Bind{Method: ldapsync.BindMethod(l.Bind), DN: l.BindDN, Service: k.Service,
 		Kerberos: kerberos.Credentials{Principal: k.Principal, Keytab: k.KeytabFile, Cache: k.CCacheFile, Config: k.ConfigFile}}
 }
 
@@ -260,12 +260,18 @@ func (l *Loaded) Directory(source string) (ldapsync.Config, error) {
 		FullEvery: time.Duration(c.FullEvery), FullAfter: c.FullAfter, Page: c.Page,
 		Idle: time.Duration(c.Idle), Timeout: time.Duration(c.Timeout),
 	}
-	if c.BindPasswordFile != "" {
-		if out.Bind.Password, err = readSecret(c.BindPasswordFile); err != nil {
-			return out, fmt.Errorf("source %q: %w", source, err)
-		}
+	if out.Bind.Password, err = c.password(); err != nil {
+		return out, fmt.Errorf("source %q: %w", source, err)
 	}
 	return out, c.certificates(&out)
+}
+
+// password is that of bind_dn, or "".
+func (l *LDAP) password() (string, error) {
+	if l.BindPasswordFile != "" {
+		return readSecret(l.BindPasswordFile)
+	}
+	return l.BindPassword.Reveal()
 }
 
 func (l *LDAP) certificates(out *ldapsync.Config) error {

@@ -29,21 +29,35 @@ type literals map[string]bool
 // Env finds environment variables, as os.LookupEnv.
 type Env func(string) (string, bool)
 
+// Need says which variables of a configuration must be set.
+type Need int
+
+const (
+	// Whole needs all of them, as serving does.
+	Whole Need = iota
+	// Part needs all but those in secrets. Reveal of an unresolved secret is an
+	// error; whoever uses none works without them.
+	Part
+)
+
 // Load reads the file and lets the environment override it. Its error is
 // strict.Problems, or says that there is no file. Of the files that the
 // configuration names, those of scim_schemas are read with it.
-func Load(file string, env Env) (*Loaded, error) {
+func Load(file string, env Env, need Need) (*Loaded, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return Parse(file, text, env)
+	return Parse(file, text, env, need)
 }
 
 // Parse is Load of a text; paths in it are relative to file.
-func Parse(file string, text []byte, env Env) (*Loaded, error) {
+func Parse(file string, text []byte, env Env, need Need) (*Loaded, error) {
 	l := &Loaded{Config: Default(), File: file}
 	doc, _ := strict.Decode(file, text, &l.Config, env)
+	if need == Whole {
+		doc.RequireSet()
+	}
 	l.literal = findLiterals(file, text)
 	l.anchor(filepath.Dir(file))
 	if err := l.finish(doc, env); err != nil {
@@ -181,14 +195,14 @@ func findLiterals(file string, text []byte) literals {
 	}
 	for n, s := range raw.Sources {
 		if s.SCIM != nil {
-			note("sources."+n+".scim.token", s.SCIM.Token.Reveal())
-			note("sources."+n+".scim.auth.basic_password", s.SCIM.Auth.BasicPassword.Reveal())
+			note("sources."+n+".scim.token", s.SCIM.Token.text)
+			note("sources."+n+".scim.auth.basic_password", s.SCIM.Auth.BasicPassword.text)
 		}
 		if s.OIDC != nil {
-			note("sources."+n+".oidc.client_secret", s.OIDC.ClientSecret.Reveal())
+			note("sources."+n+".oidc.client_secret", s.OIDC.ClientSecret.text)
 		}
 		if s.LDAP != nil {
-			note("sources."+n+".ldap.bind_password", s.LDAP.BindPassword.Reveal())
+			note("sources."+n+".ldap.bind_password", s.LDAP.BindPassword.text)
 		}
 	}
 	if u, err := url.Parse(raw.Store); err == nil {
@@ -244,21 +258,17 @@ func (l *Loaded) missingFiles() []string {
 // door, or "".
 func (l *Loaded) SCIMToken(source string) (string, error) {
 	s := l.Sources[source].SCIM
-	if s == nil || s.TokenFile == "" {
-		return s.orNone(), nil
+	if s == nil {
+		return "", nil
+	}
+	if s.TokenFile == "" {
+		return s.Token.Reveal()
 	}
 	t, err := readSecret(s.TokenFile)
 	if err == nil && len(t) < minToken {
 		err = fmt.Errorf("token of source %q: %s holds fewer than %d characters", source, s.TokenFile, minToken)
 	}
 	return t, err
-}
-
-func (s *SCIM) orNone() string {
-	if s == nil {
-		return ""
-	}
-	return s.Token.Reveal()
 }
 
 // DSN is the store's name with the password of store_password_file in it.
@@ -326,9 +336,12 @@ func (l *Loaded) LooseFiles() []string {
 	return out
 }
 
-// Recheck checks the configuration again after flags have changed it.
+// Recheck checks the configuration again after flags of serve have changed it.
 func (l *Loaded) Recheck() error {
 	doc, _ := strict.Decode("flags", nil, &Config{}, nil)
+	for path, flag := range map[string]string{"listen": "--listen", "log.level": "--log-level", "log.format": "--log-format"} {
+		doc.Set(path, flag)
+	}
 	l.check(doc)
 	return doc.Err()
 }

@@ -118,7 +118,7 @@ func checkOIDC(d *strict.Document, at string, s Source) {
 }
 
 func checkOIDCSecret(d *strict.Document, at string, o *OIDC) {
-	secret, key := o.ClientSecret != "" || o.ClientSecretFile != "", o.ClientKeyFile != ""
+	secret, key := o.ClientSecret.Given() || o.ClientSecretFile != "", o.ClientKeyFile != ""
 	switch {
 	case secret && key:
 		d.Problem(at+".client_key_file", "a secret and a key are both given; keep one")
@@ -128,7 +128,7 @@ func checkOIDCSecret(d *strict.Document, at string, o *OIDC) {
 		d.Problem(at+".client_auth", "private_key_jwt needs client_key_file")
 	case o.ClientKeyID != "" && !key:
 		d.Problem(at+".client_key_id", "names a key that is not given; add client_key_file")
-	case o.ClientSecret != "" && o.ClientSecretFile != "":
+	case o.ClientSecret.Given() && o.ClientSecretFile != "":
 		d.Problem(at+".client_secret_file", "client_secret and client_secret_file are both given; keep one")
 	case o.ClientAuth == "none" && secret:
 		d.Problem(at+".client_auth", "a public client has no secret; leave out one of the two")
@@ -158,7 +158,7 @@ func checkOIDCBounds(d *strict.Document, at string, o *OIDC) {
 // Secret is the client's, or "" for a public one.
 func (o *OIDC) Secret() (string, error) {
 	if o.ClientSecretFile == "" {
-		return o.ClientSecret.Reveal(), nil
+		return o.ClientSecret.Reveal()
 	}
 	return readSecret(o.ClientSecretFile)
 }

@@ -16,7 +16,7 @@ func inFolder(t *testing.T, files map[string]string) (*Loaded, string, error) {
 			t.Fatal(err)
 		}
 	}
-	l, err := Load(filepath.Join(dir, "config.yaml"), noEnv)
+	l, err := Load(filepath.Join(dir, "config.yaml"), noEnv, Whole)
 	return l, dir, err
 }
 

@@ -147,10 +147,10 @@ func checkSCIMAuth(d *strict.Document, at string, s *SCIM) {
 	if a.Basic.On() && s.Profile == "strict" {
 		d.Problem(at+".basic", "the strict profile takes no Basic; choose another profile, or false")
 	}
-	if a.BasicPassword != "" && a.BasicPasswordFile != "" {
+	if a.BasicPassword.Given() && a.BasicPasswordFile != "" {
 		d.Problem(at+".basic_password_file", "basic_password and basic_password_file are both given; keep one")
 	}
-	has := a.BasicPassword != "" || a.BasicPasswordFile != ""
+	has := a.BasicPassword.Given() || a.BasicPasswordFile != ""
 	switch {
 	case a.BasicUser != "" && !has:
 		d.Problem(at+".basic_user", "no password for it; give basic_password_file")
@@ -159,7 +159,7 @@ func checkSCIMAuth(d *strict.Document, at string, s *SCIM) {
 	case strings.Contains(a.BasicUser, ":"):
 		d.Problem(at+".basic_user", "a name for Basic has no colon in it")
 	}
-	if p := a.BasicPassword.Reveal(); p != "" && len(p) < minToken {
+	if a.BasicPassword.tooShort() {
 		d.Problem(at+".basic_password", "the password is shorter than %d characters; make a long random one: openssl rand -hex 32", minToken)
 	}
 	checkJWT(d, at+".jwt", a.JWT)
@@ -201,7 +201,7 @@ func (l *Loaded) BasicPassword(source string) (string, error) {
 		return "", nil
 	}
 	if s.Auth.BasicPasswordFile == "" {
-		return s.Auth.BasicPassword.Reveal(), nil
+		return s.Auth.BasicPassword.Reveal()
 	}
 	p, err := readSecret(s.Auth.BasicPasswordFile)
 	if err == nil && len(p) < minToken {

@@ -8,16 +8,30 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"grantbridge/cmd/grantbridge/internal/strict"
 	"grantbridge/mapping"
 )
 
-// Secret is a text that no output shows.
-type Secret string
+// Secret is a text that no output shows. While a variable that stands in it is
+// not set it is unresolved: it is given, and has no text.
+type Secret struct {
+	text  string
+	unset *strict.Problem // what is not set, and where
+}
 
 const masked = "********"
 
+// Given reports whether the configuration has it, resolved or not.
+func (s Secret) Given() bool { return !s.IsZero() }
+
+// IsZero keeps a secret that is not given out of what encoders write.
+func (s Secret) IsZero() bool { return s == Secret{} }
+
 func (s Secret) String() string {
-	if s == "" {
+	switch {
+	case s.unset != nil:
+		return "not set"
+	case s.text == "":
 		return ""
 	}
 	return masked
@@ -29,8 +43,23 @@ func (s Secret) GoString() string { return strconv.Quote(s.String()) }
 // MarshalText masks the secret.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Reveal is the secret itself.
-func (s Secret) Reveal() string { return string(s) }
+// UnmarshalText takes the secret.
+func (s *Secret) UnmarshalText(b []byte) error {
+	*s = Secret{text: string(b)}
+	return nil
+}
+
+// Unset leaves it unresolved.
+func (s *Secret) Unset(p strict.Problem) { *s = Secret{unset: &p} }
+
+// Reveal is the secret itself, "" when none is given. The error of an unresolved
+// one names the variable, and where it stands.
+func (s Secret) Reveal() (string, error) {
+	if s.unset != nil {
+		return "", strict.Problems{*s.unset}
+	}
+	return s.text, nil
+}
 
 // Duration is a time.Duration as Go writes it: "5s", "10m", "24h".
 type Duration time.Duration

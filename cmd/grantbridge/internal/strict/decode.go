@@ -2,6 +2,7 @@ package strict
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -19,15 +20,24 @@ type Document struct {
 	lines    []string
 	places   map[string]token.Position
 	problems Problems
+	unset    Problems          // values that wait for a variable
 	hidden   []token.Position  // values that no excerpt may show
 	setBy    map[string]string // what set the value at a path, instead of the file
 	lookup   func(string) (string, bool)
 }
 
+// Unsetter is a text that may be read while a variable in it is not set. It is
+// told what is wrong instead of its text, and answers with it when it is used.
+type Unsetter interface {
+	encoding.TextUnmarshaler
+	Unset(Problem)
+}
+
 // Decode reads text into v, a pointer to a struct with yaml tags. lookup finds
 // environment variables; nil leaves ${…} as it is. What text does not name
 // keeps the value it has in v. The error is Problems; the Document is usable
-// all the same.
+// all the same. A variable that is not set is no Problem in an Unsetter, until
+// RequireSet.
 func Decode(file string, text []byte, v any, lookup func(string) (string, bool)) (*Document, error) {
 	d := &Document{
 		File: file, lookup: lookup,
@@ -46,6 +56,12 @@ func Decode(file string, text []byte, v any, lookup func(string) (string, bool))
 		d.decode("", tree.Docs[0].Body, reflect.ValueOf(v).Elem())
 	}
 	return d, d.Err()
+}
+
+// RequireSet makes Problems of the values that wait for a variable.
+func (d *Document) RequireSet() {
+	d.problems = append(d.problems, d.unset...)
+	d.unset = nil
 }
 
 // Err is what was found so far, or nil.
@@ -127,8 +143,11 @@ func (d *Document) excerpt(p Problem, pos token.Position) Problem {
 }
 
 func (d *Document) at(n ast.Node, format string, args ...any) {
-	p := Problem{File: d.File, Message: fmt.Sprintf(format, args...)}
-	d.problems = append(d.problems, d.excerpt(p, *n.GetToken().Position))
+	d.problems = append(d.problems, d.problemAt(n, format, args...))
+}
+
+func (d *Document) problemAt(n ast.Node, format string, args ...any) Problem {
+	return d.excerpt(Problem{File: d.File, Message: fmt.Sprintf(format, args...)}, *n.GetToken().Position)
 }
 
 // unknownKey is at for a key whose value may be a secret under a wrong name.
@@ -182,7 +201,8 @@ func (d *Document) decode(path string, n ast.Node, v reflect.Value) {
 }
 
 func (d *Document) text(n ast.Node, u encoding.TextUnmarshaler) {
-	s, ok := d.plain(n)
+	later, _ := u.(Unsetter)
+	s, ok := d.plain(n, later)
 	if !ok {
 		return
 	}
@@ -192,7 +212,7 @@ func (d *Document) text(n ast.Node, u encoding.TextUnmarshaler) {
 }
 
 func (d *Document) scalar(n ast.Node, v reflect.Value) {
-	s, ok := d.plain(n)
+	s, ok := d.plain(n, nil)
 	if !ok {
 		return
 	}
@@ -219,8 +239,9 @@ func (d *Document) scalar(n ast.Node, v reflect.Value) {
 	}
 }
 
-// plain is the text of a scalar, variables expanded.
-func (d *Document) plain(n ast.Node) (string, bool) {
+// plain is the text of a scalar, variables expanded. later, unless it is nil, is
+// told of one that is not set.
+func (d *Document) plain(n ast.Node, later Unsetter) (string, bool) {
 	var s string
 	switch x := n.(type) {
 	case *ast.StringNode:
@@ -234,11 +255,17 @@ func (d *Document) plain(n ast.Node) (string, bool) {
 		return "", false
 	}
 	out, err := expand(s, d.lookup)
-	if err != nil {
-		d.at(n, "%v", err)
+	if err == nil {
+		return out, true
+	}
+	if _, unset := errors.AsType[unsetError](err); unset && later != nil {
+		p := d.problemAt(n, "%v", err)
+		d.unset = append(d.unset, p)
+		later.Unset(p)
 		return "", false
 	}
-	return out, true
+	d.at(n, "%v", err)
+	return "", false
 }
 
 func kindOf(n ast.Node) string {
