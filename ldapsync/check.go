@@ -80,6 +80,7 @@ func Check(ctx context.Context, c Config) Report {
 	defer s.close()
 	k.directory(s)
 	k.reading(s)
+	k.deletions(s)
 	if l, err := s.lockout(); err == nil { // few may read it
 		k.Lockout = l
 	}

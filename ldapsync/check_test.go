@@ -39,7 +39,6 @@ func TestCheckNamesTheStageThatFails(t *testing.T) {
 	}{
 		"an empty base":        {func(s *ldaptest.Server, c *Config) { c.Users.Base = "ou=none," + ldaptest.Suffix }, "users failed", "check users.base"},
 		"an empty group base":  {func(s *ldaptest.Server, c *Config) { c.Groups.Base = "ou=none," + ldaptest.Suffix }, "groups failed", "check groups.base"},
-		"TLS on a plain port":  {func(s *ldaptest.Server, c *Config) { c.Servers = []string{"ldaps://dc1"} }, "connect ldaps://dc1 failed", "as 636"},
 		"a base of others":     {func(s *ldaptest.Server, c *Config) { c.Users.Base = ldaptest.Groups }, "users failed", "users.base"},
 		"hidden members":       {func(s *ldaptest.Server, c *Config) { s.Hidden = map[string]bool{"member": true} }, "groups failed", "member"},
 		"hidden ids":           {func(s *ldaptest.Server, c *Config) { s.Hidden = map[string]bool{"entryuuid": true} }, "proof failed", ""},

@@ -305,6 +305,14 @@ func TestSambaDeletionIsFoundWithoutItsTombstone(t *testing.T) {
 	}
 	c := s.config()
 	c.Bind = s.clerk()
+	deletions := func(c Config) Verdict {
+		stages := Check(t.Context(), c).Stages
+		i := slices.IndexFunc(stages, func(x Stage) bool { return x.Name == "deletions" })
+		return stages[i].Verdict
+	}
+	if clerk, admin := deletions(c), deletions(s.config()); clerk != Warn || admin != Good {
+		t.Errorf("ldap check of deletions: %s for the clerk, %s for the administrator", clerk, admin)
+	}
 	f := s.follow(c, "usn")
 	s.delete(ada)
 	f.step("a delete that is not shown")

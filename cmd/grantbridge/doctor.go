@@ -48,10 +48,20 @@ func (d *doctor) add(state, about, format string, args []any) {
 	d.findings = append(d.findings, finding{state, about, fmt.Sprintf(format, args...)})
 }
 
+// firstLine is the first line of an error that has a place in a file, and what
+// shows the others.
+func firstLine(err error, shows string) string {
+	first, _, more := strings.Cut(explainError(err), "\n")
+	if more {
+		first += "; " + shows + " shows where"
+	}
+	return first
+}
+
 func (d *doctor) examine(ctx context.Context) {
 	l, err := d.a.load(config.Whole)
 	if err != nil {
-		d.fail("configuration", "%s", explainError(err))
+		d.fail("configuration", "%s", firstLine(err, "grantbridge config check"))
 		return
 	}
 	d.configuration(l)
@@ -147,7 +157,7 @@ func (d *doctor) mappingFile(ctx context.Context, b *bridge) {
 	}
 	_, p, err := b.previewFile(ctx, name, text)
 	if err != nil {
-		d.fail("mapping_file", "%s", explainError(err))
+		d.fail("mapping_file", "%s", firstLine(err, "grantbridge mapping check"))
 		return
 	}
 	if pending, err := differs(ctx, b, p, text); err == nil && pending {

@@ -165,6 +165,9 @@ func (a *app) writeStep(s provision.SyncStep) {
 	fmt.Fprintf(a.out, "%s %-12s %s  (%s)\n", a.paint(color, sign), s.Kind, what, why)
 }
 
+// shownLines are how many of a report's list are for people; -o json has more.
+const shownLines = 5
+
 func (a *app) writeRun(p *provision.SyncReport) {
 	how := p.Mode
 	if how != "" {
@@ -179,8 +182,11 @@ func (a *app) writeRun(p *provision.SyncReport) {
 			return
 		}
 		fmt.Fprintf(a.out, "  %s (%d):\n", head, n)
-		for _, l := range list[:min(len(list), 5)] {
+		for _, l := range list[:min(len(list), shownLines)] {
 			fmt.Fprintf(a.out, "    %s\n", clean(l))
+		}
+		if n > shownLines {
+			fmt.Fprintf(a.out, "    … and %d more\n", n-shownLines)
 		}
 	}
 	lines("conflicts", p.Conflicts, p.ConflictCount)

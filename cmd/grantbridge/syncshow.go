@@ -34,6 +34,9 @@ func (a *app) syncShowCommand() *cobra.Command {
 				if !a.people() {
 					return a.encode(rowOf(h))
 				}
+				if h.State != "held" {
+					a.say("plan %d was %s at %s; it waits for nobody", h.ID, h.State, when(h.Settled))
+				}
 				a.showHold(b, h, all)
 				return nil
 			})
