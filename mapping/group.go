@@ -118,6 +118,8 @@ func (r *reader) condKey(n *node, depth int) *cond {
 	case first == nil && name != nil:
 		r.fail("GB104", name, "name stands beside id; a group by name is written group: %s", shown(name.text))
 		return nil
+	case first == nil && n.misspells(groupKeys, groupKeys.names()...):
+		return nil
 	case first == nil:
 		r.fail("GB103", n, "group needs one of %s", strings.Join(groupKeys.names(), ", "))
 		return nil

@@ -125,7 +125,7 @@ func (r *reader) keys(n *node, table keys, what string) bool {
 	for _, p := range n.pairs {
 		switch {
 		case !table.has(p.key.text):
-			r.fail("GB101", p.key, "unknown key %s%s", shown(p.key.text), didYouMean(p.key.text, table.names()))
+			r.fail("GB101", p.key, "unknown key %s%s", shown(p.key.text), instead(n.meant(table, p.key.text), table.names()))
 		case seen[p.key.text]:
 			r.fail("GB102", p.key, "the key %s is there twice", p.key.text)
 		}
@@ -139,11 +139,11 @@ func (r *reader) keys(n *node, table keys, what string) bool {
 	return true
 }
 
-// misspells reports whether an unknown key of n stands for one of these, so that
+// misspells reports whether an unknown key of n is meant for one of these, so that
 // a second problem about a missing key would only distract.
 func (n *node) misspells(table keys, wanted ...string) bool {
 	return slices.ContainsFunc(n.pairs, func(p pair) bool {
-		return !table.has(p.key.text) && slices.Contains(wanted, access.Nearest(p.key.text, slices.Values(table.names())))
+		return !table.has(p.key.text) && slices.Contains(wanted, n.meant(table, p.key.text))
 	})
 }
 

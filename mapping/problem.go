@@ -149,8 +149,12 @@ func (n *notes) sorted() Problems {
 
 // didYouMean is the hint behind an unknown name, or the list when it is short.
 func didYouMean(name string, known []string) string {
-	if near := access.Nearest(name, slices.Values(known)); near != "" {
-		return ", did you mean " + near + "?"
+	return instead(access.Nearest(name, slices.Values(known)), known)
+}
+
+func instead(meant string, known []string) string {
+	if meant != "" {
+		return ", did you mean " + meant + "?"
 	}
 	if 0 < len(known) && len(known) <= 8 {
 		return "; there are " + strings.Join(known, ", ")
