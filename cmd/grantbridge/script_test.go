@@ -229,12 +229,16 @@ func fieldOf(ts *testscript.TestScript, doc []byte, path string) string {
 	return fmt.Sprint(v)
 }
 
+// patience is how long a scene waits for what must come: the demo alone takes half
+// a minute under the race detector on a busy machine.
+const patience = 3 * time.Minute
+
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: await URL")
 	}
 	last := ""
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get(args[0])
 		if err != nil {
 			last = err.Error()
@@ -280,7 +284,7 @@ func logged(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	re := regexp.MustCompile("(?m)" + args[1])
 	var text []byte
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if text, _ = os.ReadFile(ts.MkAbs(args[0])); re.Match(text) {
 			return
 		}
