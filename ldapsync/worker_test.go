@@ -142,6 +142,42 @@ var free = provision.SyncLimits{Few: 1 << 30, NewSuperusers: 1 << 30}
 
 var kinds = []ldaptest.Kind{ldaptest.OpenLDAP, ldaptest.ActiveDirectory, ldaptest.DS389, ldaptest.Generic}
 
+// Who is moved out of the base keeps his account, deactivated; a login that another
+// has then means that one.
+func TestALoginMeansTheSuccessorOfWhoWasMovedOut(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		d := ldaptest.Scaffold()
+		d.Person("ada")
+		bob := d.Person("bob")
+		o := newOffice(t, st, d, ldaptest.OpenLDAP)
+		o.w = o.worker(free)
+		read := func() {
+			t.Helper()
+			o.now = o.now.Add(time.Minute)
+			if p, err := o.w.Once(o.ctx, person, ldapsync.RunOptions{Full: true}); err != nil || p.State != provision.SyncApplied {
+				t.Fatalf("%+v, %v", p, err)
+			}
+		}
+		read()
+		was, err := o.e.FindPerson("bob")
+		o.must(err)
+		d.Rename(bob, "uid=bob,"+ldaptest.Elsewhere)
+		read()
+		if p, err := o.e.FindPerson("bob"); err != nil || p.ID != was.ID {
+			t.Errorf("nobody came yet: %+v, %v", p, err)
+		}
+		d.Person("bob")
+		read()
+		is, err := o.e.FindPerson("corp/bob")
+		if err != nil || is.ID == was.ID {
+			t.Errorf("got %+v, %v", is, err)
+		}
+		if p, err := o.e.FindPerson("bob"); err != nil || p.ID != is.ID {
+			t.Errorf("got %+v, %v", p, err)
+		}
+	})
+}
+
 // Invariants 8 and 9 on a server that leaves names in its groups, with a new
 // process for every run: what a name in a group means is kept.
 func TestANameThatPassesGivesNothing(t *testing.T) {

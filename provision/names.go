@@ -21,6 +21,8 @@ type PersonRef struct {
 	Display string           `json:"name"`
 	Kind    store.PersonKind `json:"kind"`
 	Sources []string         `json:"sources"`
+
+	active bool // some account is
 }
 
 // Name is how a sentence calls the person.
@@ -84,19 +86,21 @@ type named struct {
 	login, shown uint32 // where these begin
 	sources      uint32
 	kind         store.PersonKind
+	active       bool
 }
 
 func (n *names) put(p store.Person) {
 	var sources []string
-	uids := ""
+	uids, active := "", false
 	for _, a := range p.Accounts {
+		active = active || a.Active && !a.Deleted
 		if uids += a.UID; !a.Deleted && !slices.Contains(sources, a.Source) {
 			sources = append(sources, a.Source)
 		}
 	}
 	whole := p.UID + p.Login + p.Display + uids
 	at := len(p.UID) + len(p.Login) + len(p.Display)
-	now := named{text: whole[:at], login: uint32(len(p.UID)), shown: uint32(len(p.UID) + len(p.Login)), sources: n.sourceSet(sources), kind: p.Kind}
+	now := named{text: whole[:at], login: uint32(len(p.UID)), shown: uint32(len(p.UID) + len(p.Login)), sources: n.sourceSet(sources), kind: p.Kind, active: active}
 	login := whole[now.login:now.shown]
 	if old, ok := n.person(p.ID); ok && old.Login != login {
 		key := directory.Fold(old.Login)
@@ -130,7 +134,7 @@ func (n *names) person(id access.PersonID) (PersonRef, bool) {
 	if !ok {
 		return PersonRef{}, false
 	}
-	return PersonRef{ID: id, UID: p.text[:p.login], Login: p.text[p.login:p.shown], Display: p.text[p.shown:], Kind: p.kind, Sources: n.sources[p.sources]}, true
+	return PersonRef{ID: id, UID: p.text[:p.login], Login: p.text[p.login:p.shown], Display: p.text[p.shown:], Kind: p.kind, Sources: n.sources[p.sources], active: p.active}, true
 }
 
 // PersonByID is a person's names.
@@ -142,8 +146,9 @@ func (e *Engine) PersonByID(id access.PersonID) (PersonRef, bool) {
 
 // FindPerson finds a person by id (UID), the id of one of his accounts (SCIM's
 // id), login, or SOURCE/login; store.ErrNotFound, or ErrAmbiguous with the
-// candidates in its text. A person all of whose
-// accounts are deleted gives way to a living one of the same login.
+// candidates in its text. A person all of whose accounts are deleted gives way to
+// a living one of the same login, and one who is deactivated to a successor in the
+// same sources.
 func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	e.names.mu.RLock()
 	defer e.names.mu.RUnlock()
@@ -164,6 +169,9 @@ func (e *Engine) FindPerson(who string) (PersonRef, error) {
 	if living := slices.DeleteFunc(slices.Clone(found), func(p PersonRef) bool { return p.Kind == store.Human && len(p.Sources) == 0 }); len(living) > 0 {
 		found = living
 	}
+	found = slices.DeleteFunc(slices.Clone(found), func(p PersonRef) bool {
+		return !p.active && slices.ContainsFunc(found, func(q PersonRef) bool { return q.active && slices.Equal(p.Sources, q.Sources) })
+	})
 	switch len(found) {
 	case 0:
 		return PersonRef{}, unknown(fmt.Sprintf("nobody is known as %q", who))
