@@ -107,7 +107,10 @@ func (e *entry) parse(b []byte) error {
 		return err
 	}
 	if len(rest) > 0 {
-		if e.controls, rest, err = berWant(rest, tagControls); err != nil {
+		if e.controls, rest, err = berWant(rest, tagControls); err == nil {
+			err = wholeControls(e.controls)
+		}
+		if err != nil {
 			return err
 		}
 		if len(rest) > 0 {
@@ -157,5 +160,24 @@ func (e *entry) attribute(b []byte) error {
 		e.values = append(e.values, value)
 	}
 	e.attrs = append(e.attrs, attribute{name, first, len(e.values)})
+	return nil
+}
+
+// wholeControls says what is wrong with a list of controls (RFC 4511 4.1.11),
+// each of which must end within it.
+func wholeControls(list []byte) error {
+	for len(list) > 0 {
+		one, rest, err := berWant(list, tagSequence)
+		for err == nil && len(one) > 0 {
+			var tag byte
+			if tag, _, one, err = berNext(one); err == nil && tag&0x20 != 0 {
+				err = fmt.Errorf("%w: a control with %#02x in it", errBER, tag)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		list = rest
+	}
 	return nil
 }

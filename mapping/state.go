@@ -308,7 +308,7 @@ func (c *cond) sentence() string {
 	if c.op == isLeaf {
 		return c.leaf.String()
 	}
-	if c.op == notOf {
+	if c.op == notOf && len(c.args) > 0 { // what is not said is a problem already
 		return "not " + c.args[0].inner()
 	}
 	word := " or "
