@@ -32,32 +32,26 @@ func has(ids []EntryID, id EntryID) bool {
 	return in
 }
 
-// HandOver is s with each name that a group lists for one who had it given to the
-// account that has it now, and the groups in which that was so: the account is in
-// them, unless it is in conflict.
-func (s State) HandOver(id EntryID) (State, []*ReadGroup) {
+// HandOver is each group that lists a name of the account for one who had it, with
+// these names given to the account: it is in them, unless it is in conflict.
+func (s State) HandOver(id EntryID) (changed []*ReadGroup) {
 	a := s.Account(id)
 	if a == nil {
-		return s, nil
+		return nil
 	}
-	var changed []*ReadGroup
-	groups := slices.Clone(s.Groups)
-	for i, old := range groups {
-		owners := old.Owners()
-		for _, name := range old.names(a) {
-			owner, known := owners[NameKey(name)]
-			if !known || owner == id {
-				continue
-			}
-			if groups[i] == old {
-				g := *old
-				groups[i], changed = &g, append(changed, &g)
-			}
-			groups[i].handOver(name, owner, id)
+	for _, old := range s.Groups {
+		if !old.ForAnother(a) {
+			continue
 		}
+		g, owners := *old, old.Owners()
+		for _, name := range old.names(a) {
+			if owner, known := owners[NameKey(name)]; known && owner != id {
+				g.handOver(name, owner, id)
+			}
+		}
+		changed = append(changed, &g)
 	}
-	s.Groups = groups
-	return s, changed
+	return changed
 }
 
 func (g *ReadGroup) handOver(name string, from, to EntryID) {

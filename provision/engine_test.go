@@ -347,15 +347,21 @@ func TestAPreviewOfSitesToComeIsThePlanOnceTheyAreThere(t *testing.T) {
 	})
 }
 
+// readers are p0, p1 and so on of okta, in its group Readers.
+func (h *house) readers(n int) (people []directory.Account) {
+	h.t.Helper()
+	for i := range n {
+		people = append(people, h.user("okta", fmt.Sprintf("p%d", i), fmt.Sprintf("p%d@company.com", i)))
+	}
+	h.group("okta", "Readers", people...)
+	return people
+}
+
 func TestMappingOverALimitIsHeldAndAppliedByItsHash(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		h := open(t, st)
 		h.setRules(rules)
-		var people []directory.Account
-		for i := range 10 {
-			people = append(people, h.user("okta", fmt.Sprintf("p%d", i), fmt.Sprintf("p%d@company.com", i)))
-		}
-		h.group("okta", "Readers", people...)
+		h.readers(10)
 		fewer := strings.Replace(rules, "- {id: readers, from: [okta, entra], group: Readers, give: view, sites: all}\n", "", 1)
 
 		v, err := h.e.Preview(h.ctx, "rules.yaml", []byte(fewer))

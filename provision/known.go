@@ -262,8 +262,7 @@ func (e *Engine) Settle(ctx context.Context, by store.By, source string, id dire
 	}
 	var names []string
 	if groups {
-		_, changed := k.saved.HandOver(id)
-		for _, g := range changed {
+		for _, g := range k.saved.HandOver(id) {
 			names = append(names, g.Name)
 			entries = append(entries, store.ReadEntry{Group: true, ID: g.ID.String(), Body: mustJSON(saveGroup(g))})
 		}

@@ -2,7 +2,6 @@ package provision_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -27,11 +26,7 @@ rules:
 func withSites(t *testing.T, st *store.Store) *house {
 	h := open(t, st)
 	h.setRules(siteRules)
-	var people []directory.Account
-	for i := range 30 {
-		people = append(people, h.user("okta", fmt.Sprintf("p%d", i), fmt.Sprintf("p%d@company.com", i)))
-	}
-	h.group("okta", "Readers", people...)
+	people := h.readers(30)
 	h.group("okta", "EU", people[:12]...)
 	h.group("okta", "Shops", people[:12]...)
 	h.group("okta", "Bloggers", people[18:]...)
